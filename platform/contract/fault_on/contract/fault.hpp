@@ -1,0 +1,38 @@
+// The fault seam of test builds. A plan says which call fails, when and how; it comes from a test of
+// this process or, for children, from the environment:
+//   MULTIPROCESSING_FAULT=call:N:condition[,…]   the N-th call (from 1) of that name fails
+//   MULTIPROCESSING_FAULT=call:cut:BYTES         each such read or write handles at most BYTES
+//   MULTIPROCESSING_FORCE=name[,…]               fallbacks to take
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "contract/fault_calls.hpp"
+
+namespace multiprocessing::platform {
+
+[[nodiscard]] std::optional<Error> fault_point(Call call) noexcept;
+[[nodiscard]] std::size_t fault_cut(Call call, std::size_t size) noexcept;
+[[nodiscard]] bool forced(const char* feature) noexcept;
+
+/// The plan of this process. Thread-safe.
+namespace fault_plan {
+
+/// The n-th call from now (1 = the next) fails with this condition; once.
+void fail(Call call, std::uint64_t n, Condition condition) noexcept;
+/// Reads or writes handle at most this many bytes until clear(); 0 takes the cut away.
+void cut(Call call, std::size_t bytes) noexcept;
+/// Forgets all of it, what came from the environment too, and sets every count to 0.
+void clear() noexcept;
+/// How often the call was made since the start or clear().
+[[nodiscard]] std::uint64_t count(Call call) noexcept;
+/// How many failures were injected since the start or clear().
+[[nodiscard]] std::uint64_t injected() noexcept;
+/// Adds what the text, in the form of MULTIPROCESSING_FAULT, says; false if it makes no sense.
+bool parse(std::string_view text) noexcept;
+
+}  // namespace fault_plan
+}  // namespace multiprocessing::platform

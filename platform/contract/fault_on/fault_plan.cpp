@@ -1,0 +1,136 @@
+// Keeps the fault plan: one slot per call of the table, all of them atomics, because a fault point may be
+// reached from any thread, and in a forked child.
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <string>
+
+#include "contract/fault.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+struct Slot {
+  std::atomic<std::uint64_t> seen{0};
+  std::atomic<std::uint64_t> fails_at{0};  // value of `seen` that fails; 0 = none
+  std::atomic<Condition> condition{Condition::other};
+  std::atomic<std::size_t> cut{0};
+};
+
+struct Plan {
+  std::array<Slot, fault_table.size()> slots;
+  std::atomic<std::uint64_t> injected{0};
+
+  Slot& of(Call call) noexcept { return slots[static_cast<std::size_t>(call)]; }
+};
+
+bool parse_into(Plan& plan, std::string_view text) noexcept;
+
+Plan& plan() noexcept {
+  static Plan& instance = *[] {
+    auto* made = new Plan;  // never destroyed: fault points are reached during static destruction
+    if (const char* text = std::getenv("MULTIPROCESSING_FAULT")) parse_into(*made, text);
+    return made;
+  }();
+  return instance;
+}
+
+std::string_view next_field(std::string_view& text, char separator) noexcept {
+  const auto end = text.find(separator);
+  const auto field = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return field;
+}
+
+template <class Number>
+bool to_number(std::string_view text, Number& number) noexcept {
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && rest == text.data() + text.size();
+}
+
+const FaultRow* row_named(std::string_view name) noexcept {
+  for (const auto& row : fault_table)
+    if (name == row.name) return &row;
+  return nullptr;
+}
+
+std::optional<Condition> condition_named(std::string_view name) noexcept {
+  for (int value = 0; value <= static_cast<int>(Condition::other); ++value)
+    if (name == name_of(static_cast<Condition>(value))) return static_cast<Condition>(value);
+  return std::nullopt;
+}
+
+void arm(Slot& slot, std::uint64_t n, Condition condition) noexcept {
+  slot.condition = condition;
+  slot.fails_at = slot.seen + n;
+}
+
+bool parse_entry(Plan& plan, std::string_view entry) noexcept {
+  const FaultRow* row = row_named(next_field(entry, ':'));
+  const auto when = next_field(entry, ':');
+  if (row == nullptr) return false;
+  Slot& slot = plan.of(row->call);
+  if (when == "cut") {
+    std::size_t bytes = 0;
+    if (!to_number(entry, bytes)) return false;
+    slot.cut = bytes;
+    return true;
+  }
+  std::uint64_t n = 0;
+  const auto condition = condition_named(entry);
+  if (!to_number(when, n) || n == 0 || !condition) return false;
+  arm(slot, n, *condition);
+  return true;
+}
+
+bool parse_into(Plan& plan, std::string_view text) noexcept {
+  while (!text.empty())
+    if (!parse_entry(plan, next_field(text, ','))) return false;
+  return true;
+}
+
+}  // namespace
+
+std::optional<Error> fault_point(Call call) noexcept {
+  Plan& current = plan();
+  Slot& slot = current.of(call);
+  const auto number = slot.seen.fetch_add(1) + 1;
+  if (number != slot.fails_at.load()) return std::nullopt;
+  ++current.injected;
+  return Error{slot.condition, 0, fault_row(call).name};
+}
+
+std::size_t fault_cut(Call call, std::size_t size) noexcept {
+  const auto cut = plan().of(call).cut.load();
+  return cut != 0 && cut < size ? cut : size;
+}
+
+bool forced(const char* feature) noexcept {
+  static const std::string features = [] {
+    const char* text = std::getenv("MULTIPROCESSING_FORCE");
+    return "," + std::string(text != nullptr ? text : "") + ",";
+  }();
+  return features.find("," + std::string(feature) + ",") != std::string::npos;
+}
+
+namespace fault_plan {
+
+void fail(Call call, std::uint64_t n, Condition condition) noexcept { arm(plan().of(call), n, condition); }
+void cut(Call call, std::size_t bytes) noexcept { plan().of(call).cut = bytes; }
+
+void clear() noexcept {
+  for (Slot& slot : plan().slots) {
+    slot.fails_at = 0;
+    slot.seen = 0;
+    slot.cut = 0;
+  }
+  plan().injected = 0;
+}
+
+std::uint64_t count(Call call) noexcept { return plan().of(call).seen; }
+std::uint64_t injected() noexcept { return plan().injected; }
+bool parse(std::string_view text) noexcept { return parse_into(plan(), text); }
+
+}  // namespace fault_plan
+}  // namespace multiprocessing::platform

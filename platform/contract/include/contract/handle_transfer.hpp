@@ -1,0 +1,28 @@
+// Native handles that travel through a Channel beside the bytes of a message. POSIX attaches them to
+// the bytes (SCM_RIGHTS); Windows writes (sender's identity, value) and the receiver pulls a duplicate,
+// which closes the sender's.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "contract/channel.hpp"
+
+namespace multiprocessing::platform {
+
+/// How many handles one call carries at most.
+inline constexpr std::size_t handles_per_transfer = 64;
+
+/// Sends duplicates of the handles; the caller keeps his own and may close them when the call returns.
+/// Interleaves with Channel::write_all as one more write: the receiver must call receive_handles() at
+/// the same place in the stream. Errors: invalid_argument (none, too many, or one that is not open), broken,
+/// timed_out, not_supported (see Capabilities::handle_transfer). Blocks.
+[[nodiscard]] Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline);
+
+/// Receives exactly the handles of one send_handles(); none is inheritable. Errors: broken (stream ended),
+/// corrupt (no handles stand at this place), out_of_handles (what had come is closed, the stream is still
+/// in step), timed_out. Blocks.
+[[nodiscard]] Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline);
+
+}  // namespace multiprocessing::platform
