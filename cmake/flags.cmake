@@ -1,0 +1,34 @@
+# How our own code is compiled: mp_flags carries the language level, the warnings and the visibility.
+# Nothing here reaches a user's targets, and nothing of it is applied to a dependency's headers.
+add_library(mp_flags INTERFACE)
+target_compile_features(mp_flags INTERFACE cxx_std_20)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+if(MSVC)
+  target_compile_options(mp_flags INTERFACE /W4 /permissive- /utf-8 /Zc:__cplusplus /Zc:preprocessor /bigobj /EHsc)
+  set(mp_werror /WX)
+else()
+  target_compile_options(mp_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  set(mp_werror -Werror)
+endif()
+if(MULTIPROCESSING_WERROR)
+  target_compile_options(mp_flags INTERFACE ${mp_werror})
+endif()
+
+# A sanitizer has to see every object of a program, so it is the one flag that is set for the whole tree.
+if(MULTIPROCESSING_SANITIZE)
+  add_compile_options(-fsanitize=${MULTIPROCESSING_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MULTIPROCESSING_SANITIZE})
+endif()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(MULTIPROCESSING_CCACHE ccache)
+  mark_as_advanced(MULTIPROCESSING_CCACHE)
+  if(MULTIPROCESSING_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${MULTIPROCESSING_CCACHE}")
+  endif()
+endif()

@@ -1,0 +1,48 @@
+# The library itself, put together from the objects of platform/ and runtime/, and its twin for tests,
+# which differs in the platform objects alone and is never installed.
+include(GenerateExportHeader)
+
+get_property(mp_layers GLOBAL PROPERTY mp_runtime_layers)
+set(mp_runtime_objects "")
+foreach(layer IN LISTS mp_layers)
+  list(APPEND mp_runtime_objects $<TARGET_OBJECTS:${layer}>)
+endforeach()
+
+# What a target needs that links our objects: headers, the system's libraries, a build id in the image.
+function(mp_describe_library name)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                            $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
+  target_link_libraries(${name} PUBLIC multiprocessing::public_dependencies PRIVATE ${mp_system_libraries})
+  target_link_options(${name} INTERFACE ${mp_build_id})
+  if(mp_needs_boost_process)
+    target_link_libraries(${name} PRIVATE Boost::process)
+  endif()
+endfunction()
+
+add_library(multiprocessing $<TARGET_OBJECTS:mp_platform> ${mp_runtime_objects})
+add_library(multiprocessing::multiprocessing ALIAS multiprocessing)
+mp_describe_library(multiprocessing)
+set_target_properties(multiprocessing PROPERTIES
+  VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+if(BUILD_SHARED_LIBS)
+  target_link_options(multiprocessing PRIVATE ${mp_build_id})
+else()
+  target_compile_definitions(multiprocessing INTERFACE MULTIPROCESSING_STATIC_DEFINE)
+endif()
+
+set(mp_generated "${PROJECT_BINARY_DIR}/include/multiprocessing/detail")
+generate_export_header(multiprocessing
+  BASE_NAME multiprocessing
+  EXPORT_MACRO_NAME MULTIPROCESSING_EXPORT
+  STATIC_DEFINE MULTIPROCESSING_STATIC_DEFINE
+  EXPORT_FILE_NAME "${mp_generated}/export.hpp")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/native.hpp.in" "${mp_generated}/native.hpp" @ONLY)
+
+if(MULTIPROCESSING_BUILD_TESTS)
+  add_library(multiprocessing_testing STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:mp_platform_testing> ${mp_runtime_objects})
+  mp_describe_library(multiprocessing_testing)
+  target_compile_definitions(multiprocessing_testing INTERFACE MULTIPROCESSING_STATIC_DEFINE)
+endif()

@@ -1,0 +1,53 @@
+# The only file that picks a backend. It decides which sources of platform/ are compiled, what the
+# system's handle looks like in our public headers, and which libraries of the system are needed.
+set(MULTIPROCESSING_BACKEND "" CACHE STRING "posix, win32 or stub; empty: by the target system")
+
+set(mp_backend "${MULTIPROCESSING_BACKEND}")
+if(NOT mp_backend)
+  if(WIN32)
+    set(mp_backend win32)
+  else()
+    set(mp_backend posix)
+  endif()
+endif()
+
+set(mp_native_handle int)
+set(mp_platform_folders "platform/${mp_backend}")
+set(mp_system_libraries Threads::Threads)
+set(mp_system_definitions "")
+set(mp_default_fallbacks "")  # the paths of other systems that this one can be forced to take
+
+if(mp_backend STREQUAL "posix")
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    list(APPEND mp_platform_folders platform/posix/linux)
+    set(mp_default_fallbacks no-pidfd no-clone poll)
+  elseif(CMAKE_SYSTEM_NAME STREQUAL "Darwin")
+    list(APPEND mp_platform_folders platform/posix/macos)
+  elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
+    list(APPEND mp_platform_folders platform/posix/freebsd)
+  else()
+    message(FATAL_ERROR "multiprocessing: no leaf of the posix backend for ${CMAKE_SYSTEM_NAME}; "
+                        "see platform/README.md, or build with -DMULTIPROCESSING_BACKEND=stub")
+  endif()
+  list(APPEND mp_system_libraries ${CMAKE_DL_LIBS})
+elseif(mp_backend STREQUAL "win32")
+  set(mp_native_handle "void*")
+  list(APPEND mp_system_libraries ws2_32 mswsock bcrypt ntdll shell32 userenv advapi32)
+  set(mp_system_definitions _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX UNICODE _UNICODE)
+elseif(NOT mp_backend STREQUAL "stub")
+  message(FATAL_ERROR "multiprocessing: MULTIPROCESSING_BACKEND is posix, win32 or stub, not '${mp_backend}'")
+endif()
+
+set(MULTIPROCESSING_FORCED_FALLBACKS "${mp_default_fallbacks}" CACHE STRING
+    "Fallbacks for each of which the conformance suite is run once more")
+
+# The images of a program are told apart by their build ids, which not every linker writes unasked.
+# Mach-O images always have one.
+include(CheckLinkerFlag)
+set(mp_build_id "")
+if(NOT APPLE AND NOT MSVC)
+  check_linker_flag(CXX "-Wl,--build-id=sha1" MULTIPROCESSING_HAVE_BUILD_ID)
+  if(MULTIPROCESSING_HAVE_BUILD_ID)
+    set(mp_build_id "-Wl,--build-id=sha1")
+  endif()
+endif()

@@ -1,0 +1,1 @@
+# Checks that are not doctest binaries: what must not compile, headers alone, layers.
