@@ -80,7 +80,7 @@ void refresh_crash_images();
 /// Checks a record that came from another process. Errors: corrupt (size, magic, counts, indices, text).
 [[nodiscard]] Result<CrashRecord> read_crash_record(std::span<const std::byte> bytes);
 
-/// The record's frames, as `find_symbol` takes them.
+/// The record's frames, as `find_symbols` takes them.
 [[nodiscard]] std::vector<FrameLocation> crash_frames(const CrashRecord& record);
 
 /// In the system's words: "SIGSEGV (address not mapped), address 0x10",

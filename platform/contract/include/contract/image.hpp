@@ -83,9 +83,9 @@ struct Symbol {
   std::uint32_t line = 0;
 };
 
-/// Looks the frame up in the symbols of this process's image with that hash, else in those of the file at
-/// `frame.path`, if that is the same build. Reads files; may take milliseconds for each image. Never
-/// fails: what is not to be had stays empty.
-[[nodiscard]] Symbol find_symbol(const FrameLocation& frame);
+/// What is known of each frame, in order, one for each: from the symbols of this process's image with that
+/// hash, else from those of the file at `path`, if that is the same build. Reads each file once; may take
+/// tens of milliseconds. Never fails: what is not to be had stays empty.
+[[nodiscard]] std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames);
 
 }  // namespace multiprocessing::platform
