@@ -221,6 +221,63 @@ class MULTIPROCESSING_EXPORT OSError : public std::system_error, public Error {
   ~OSError() override;
 };
 
+/// A queue or a channel has nothing to give within the time. Python: `queue.Empty`.
+class MULTIPROCESSING_EXPORT Empty : public std::runtime_error, public Error {
+ public:
+  using std::runtime_error::runtime_error;
+  ~Empty() override;
+};
+
+/// A queue takes nothing more within the time. Python: `queue.Full`.
+class MULTIPROCESSING_EXPORT Full : public std::runtime_error, public Error {
+ public:
+  using std::runtime_error::runtime_error;
+  ~Full() override;
+};
+
+/// The queue was shut down. Python: `queue.ShutDown`.
+class MULTIPROCESSING_EXPORT ShutDown : public std::runtime_error, public Error {
+ public:
+  using std::runtime_error::runtime_error;
+  ~ShutDown() override;
+};
+
+/// A process died in a barrier, or it was aborted or reset. Python: `threading.BrokenBarrierError`.
+class MULTIPROCESSING_EXPORT BrokenBarrierError : public std::runtime_error, public Error {
+ public:
+  using std::runtime_error::runtime_error;
+  ~BrokenBarrierError() override;
+};
+
+/// The worker that ran a task died of it. `what()` says how.
+class MULTIPROCESSING_EXPORT WorkerDied : public ProcessError {
+ public:
+  /// `reason` as `Process::exit_reason()`; `task` is the task's position in its call.
+  WorkerDied(int pid, int exitcode, std::string reason, std::size_t task);
+  ~WorkerDied() override;
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+  [[nodiscard]] int exitcode() const noexcept { return exitcode_; }
+  /// N if signal N ended it.
+  [[nodiscard]] std::optional<int> signal() const noexcept {
+    return exitcode_ < 0 && exitcode_ > -128 ? std::optional(-exitcode_) : std::nullopt;
+  }
+  [[nodiscard]] const std::string& reason() const noexcept { return *reason_; }
+  [[nodiscard]] std::size_t task() const noexcept { return task_; }
+
+ private:
+  int pid_;
+  int exitcode_;
+  std::shared_ptr<const std::string> reason_;
+  std::size_t task_;
+};
+
+/// The executor's workers are gone and it takes no more work. Python: `concurrent.futures.process.BrokenProcessPool`.
+class MULTIPROCESSING_EXPORT BrokenProcessPool : public ProcessError {
+ public:
+  using ProcessError::ProcessError;
+  ~BrokenProcessPool() override;
+};
+
 /// A connection could not be made or was lost.
 class MULTIPROCESSING_EXPORT ConnectionError : public OSError {
  public:

@@ -1,0 +1,137 @@
+// Start methods: how a child comes into being. Python: `multiprocessing.get_context` and its kin.
+#pragma once
+
+#include <multiprocessing/bytes.hpp>
+#include <multiprocessing/call.hpp>
+#include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/logging.hpp>
+#include <multiprocessing/process.hpp>
+#include <multiprocessing/spawn.hpp>
+#include <multiprocessing/timeout.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace multiprocessing {
+
+namespace detail {
+MULTIPROCESSING_EXPORT void register_target(std::string_view name, Target target);
+}
+
+/// Every start method of this system, the default first.
+[[nodiscard]] MULTIPROCESSING_EXPORT std::vector<std::string> get_all_start_methods();
+/// The one in force. Fixes the default: set_start_method() then needs `force`.
+[[nodiscard]] MULTIPROCESSING_EXPORT std::string get_start_method();
+/// With allow_none: nullopt while none is fixed, and none is fixed by asking.
+[[nodiscard]] MULTIPROCESSING_EXPORT std::optional<std::string> get_start_method(bool allow_none);
+/// Throws ValueError (unknown; the message lists the known ones), RuntimeError (fixed already, without
+/// `force`). The environment variable MULTIPROCESSING_START_METHOD changes the default; this wins over it.
+MULTIPROCESSING_EXPORT void set_start_method(std::string_view method, bool force = false);
+
+/// What "spawn" executes in place of this program: the same build under another path, or a program that
+/// knows the targets by register_task(). `prefix` is a launcher such as wine or qemu with its arguments. An
+/// empty path is this program again.
+MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::string> prefix = {});
+
+/// Lets F run in another executable that registers the same F under the same name before freeze_support(). Throws ValueError
+/// if the name is taken by another target.
+template <auto F>
+void register_task(std::string_view name) {
+  detail::register_target(name, detail::target_of<F>());
+}
+
+/// The package with one start method: everything the namespace offers, as members.
+class MULTIPROCESSING_EXPORT Context {
+ public:
+  /// Empty: the default at the time of use.
+  explicit Context(std::string method);
+
+  template <class... Args>
+  [[nodiscard]] multiprocessing::Process Process(Args&&... args) const;
+
+  template <class F, class... Args>
+  auto call(F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
+    return run_with_timeout(infinite, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto call_async(F f, Args&&... args) const -> Future<detail::task_result_t<F, Args...>> {
+    return Future<detail::task_result_t<F, Args...>>(detail::call_task_async(
+        start_with(), {}, detail::make_task<true>(std::move(f), std::forward<Args>(args)...)));
+  }
+  template <class F, class... Args>
+  auto run_with_timeout(Duration limit, F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
+    using R = detail::task_result_t<F, Args...>;
+    return detail::decode_result<R>(detail::call_task(
+        start_with(), {}, detail::make_task<true>(std::move(f), std::forward<Args>(args)...), limit));
+  }
+  template <class F, class... Args>
+  ProcessContext start_processes(F fn, std::tuple<Args...> args, SpawnOptions options = {}) const {
+    options.start_method = get_start_method();
+    return multiprocessing::start_processes(std::move(fn), std::move(args), std::move(options));
+  }
+
+  [[nodiscard]] multiprocessing::Process& current_process() const { return multiprocessing::current_process(); }
+  [[nodiscard]] std::optional<ParentProcess> parent_process() const { return multiprocessing::parent_process(); }
+  [[nodiscard]] std::vector<multiprocessing::Process> active_children() const {
+    return multiprocessing::active_children();
+  }
+  [[nodiscard]] int cpu_count() const { return multiprocessing::cpu_count(); }
+  [[nodiscard]] int process_cpu_count() const { return multiprocessing::process_cpu_count(); }
+  void freeze_support() const { multiprocessing::freeze_support(); }
+  [[nodiscard]] Logger get_logger() const { return multiprocessing::get_logger(); }
+  Logger log_to_stderr(Level level = Level::notset) const { return multiprocessing::log_to_stderr(level); }
+
+  [[nodiscard]] std::vector<std::string> get_all_start_methods() const;
+  [[nodiscard]] std::string get_start_method() const;
+  [[nodiscard]] std::optional<std::string> get_start_method(bool allow_none) const;
+  /// The default context sets the default; one with a method of its own throws ValueError.
+  void set_start_method(std::string_view method, bool force = false) const;
+  void set_executable(PathView path, std::vector<std::string> prefix = {}) const {
+    multiprocessing::set_executable(std::move(path), std::move(prefix));
+  }
+  [[nodiscard]] Context& get_context() const;
+  [[nodiscard]] Context& get_context(std::string_view method) const;
+
+ private:
+  [[nodiscard]] detail::StartWith start_with() const noexcept { return {method_.c_str(), "Process"}; }
+  std::string method_;
+};
+
+/// The default context, whose start method is the one in force when it is used.
+[[nodiscard]] MULTIPROCESSING_EXPORT Context& get_context();
+/// The context of one start method; leaves the default alone. Lives as long as the program. Throws
+/// ValueError (unknown; the message lists the known ones).
+[[nodiscard]] MULTIPROCESSING_EXPORT Context& get_context(std::string_view method);
+
+namespace detail {
+
+/// Reaches what Process keeps from its users.
+struct MULTIPROCESSING_EXPORT ProcessFactory {
+  static Process make(StartWith with, ProcessOptions options, std::unique_ptr<Task> task);
+  static Process from_state(std::shared_ptr<ProcessState> state);
+  static const std::shared_ptr<ProcessState>& state_of(const Process& process) noexcept;
+  static ParentProcess parent(int pid, std::string name);
+
+  template <class F, class... Args>
+    requires process_target<F>
+  static Process from(StartWith with, F target, Args&&... args) {
+    return make(with, {}, make_task<false>(std::move(target), std::forward<Args>(args)...));
+  }
+  template <class F, class... Args>
+  static Process from(StartWith with, ProcessOptions options, F target, Args&&... args) {
+    return make(with, std::move(options), make_task<false>(std::move(target), std::forward<Args>(args)...));
+  }
+};
+
+}  // namespace detail
+
+template <class... Args>
+multiprocessing::Process Context::Process(Args&&... args) const {
+  return detail::ProcessFactory::from(start_with(), std::forward<Args>(args)...);
+}
+
+}  // namespace multiprocessing

@@ -1,0 +1,83 @@
+// Results that are not there yet. Python: `concurrent.futures.Future`.
+#pragma once
+
+#include <multiprocessing/detail/archive.hpp>
+#include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/duration.hpp>
+#include <multiprocessing/stop_token.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace multiprocessing {
+
+namespace detail {
+
+/// The untyped half of a Future: bytes or an exception, who waits for it, who wants to be called.
+/// Thread-safe.
+class MULTIPROCESSING_EXPORT FutureCore {
+ public:
+  FutureCore();
+  FutureCore(const FutureCore&) = delete;
+  FutureCore& operator=(const FutureCore&) = delete;
+  ~FutureCore();
+
+  /// The first of these two decides; later ones are ignored (false).
+  bool set_result(std::vector<std::byte> bytes);
+  bool set_exception(std::exception_ptr exception);
+  /// What cancel() does to the work itself.
+  void on_cancel(std::function<void()> stop_work);
+  /// True if the work was still going on; the future then answers CancelledError.
+  bool cancel();
+
+  [[nodiscard]] bool done() const;
+  [[nodiscard]] bool cancelled() const;
+  /// Waits; false when the time is over. Throws CancelledError if `stop` was set.
+  bool wait(Duration timeout, const StopToken& stop) const;
+  /// Waits, then the bytes, or throws what the work threw, CancelledError, or TimeoutError.
+  const std::vector<std::byte>& bytes(Duration timeout, const StopToken& stop) const;
+  [[nodiscard]] std::exception_ptr exception(Duration timeout, const StopToken& stop) const;
+  void add_done_callback(std::function<void()> callback);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace detail
+
+/// The result of work in another process. A copy names the same result. Thread-safe.
+template <class R>
+class Future {
+ public:
+  explicit Future(std::shared_ptr<detail::FutureCore> core) noexcept : core_(std::move(core)) {}
+
+  /// Waits for the result, or throws what the work threw; any number of times. Throws CancelledError,
+  /// TimeoutError.
+  R result(Duration timeout = infinite, StopToken stop = {}) const {
+    return detail::decode_result<R>(core_->bytes(timeout, stop));
+  }
+  /// Waits; null if there was none. Throws CancelledError, TimeoutError.
+  [[nodiscard]] std::exception_ptr exception(Duration timeout = infinite, StopToken stop = {}) const {
+    return core_->exception(timeout, stop);
+  }
+  [[nodiscard]] bool done() const { return core_->done(); }
+  [[nodiscard]] bool running() const { return !core_->done(); }
+  /// Stops the work; true unless it had ended. Python cannot do that to work that has begun.
+  bool cancel() { return core_->cancel(); }
+  [[nodiscard]] bool cancelled() const { return core_->cancelled(); }
+  /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the library. Must not
+  /// throw.
+  void add_done_callback(std::function<void(Future)> callback) {
+    core_->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
+  }
+
+ private:
+  std::shared_ptr<detail::FutureCore> core_;
+};
+
+}  // namespace multiprocessing

@@ -1,0 +1,76 @@
+// Waiting for many things at once. Python: `multiprocessing.connection.wait`.
+#pragma once
+
+#include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/duration.hpp>
+#include <multiprocessing/native_handle.hpp>
+#include <multiprocessing/process.hpp>
+#include <multiprocessing/stop_token.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace multiprocessing {
+
+/// Something that becomes ready. Made from a Process (ready when it has ended), a Sentinel, or a native
+/// handle (readable or hung up; signalled). Copyable; does not keep alive what it was made from.
+class MULTIPROCESSING_EXPORT Waitable {
+ public:
+  Waitable(const Process& process) : Waitable(process.sentinel()) {}
+  Waitable(const Sentinel& sentinel) noexcept : handle_(sentinel.native_handle()), identity_(sentinel.identity()) {}
+  Waitable(NativeHandle handle) noexcept : handle_(handle) {}
+  Waitable(NativeHandle::native_type handle) noexcept : handle_(handle) {}
+  [[nodiscard]] NativeHandle native_handle() const noexcept { return handle_; }
+  /// 0 if nothing tells this handle from a later one of the same number.
+  [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
+  friend bool operator==(const Waitable&, const Waitable&) noexcept = default;
+
+ private:
+  NativeHandle handle_;
+  std::uint64_t identity_ = 0;
+};
+
+namespace detail {
+
+/// Positions of all that are ready, ascending; empty when the time is over.
+MULTIPROCESSING_EXPORT std::vector<std::size_t> wait_for_any(std::span<const Waitable> waitables, Duration timeout,
+                                                             const StopToken& stop);
+
+template <class Element>
+using ready_element_t = std::conditional_t<std::copy_constructible<Element>, Element, Waitable>;
+
+}  // namespace detail
+
+namespace connection {
+
+/// Waits until at least one element of the range is ready, and returns all that are; an empty vector when
+/// the time is over first, and at once for an empty range. Elements that cannot be copied (Process) are
+/// answered as Waitable, which compares equal to one made from them. Any number of elements on every
+/// system. Throws OSError (not something that one can wait for), CancelledError.
+template <class Range>
+  requires requires(const Range& range) { Waitable(*std::begin(range)); }
+auto wait(const Range& range, Duration timeout = infinite, StopToken stop = {}) {
+  using Element = std::remove_cvref_t<decltype(*std::begin(range))>;
+  std::vector<Waitable> waitables;
+  for (const auto& element : range) waitables.emplace_back(element);
+  std::vector<detail::ready_element_t<Element>> ready;
+  auto next = std::begin(range);
+  std::size_t position = 0;
+  for (const std::size_t index : detail::wait_for_any(waitables, timeout, stop)) {
+    for (; position < index; ++position) ++next;
+    ready.emplace_back(*next);
+  }
+  return ready;
+}
+
+inline std::vector<Waitable> wait(std::initializer_list<Waitable> waitables, Duration timeout = infinite,
+                                  StopToken stop = {}) {
+  return wait<std::initializer_list<Waitable>>(waitables, timeout, stop);
+}
+
+}  // namespace connection
+}  // namespace multiprocessing
