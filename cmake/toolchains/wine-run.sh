@@ -1,0 +1,15 @@
+#!/bin/sh
+# Runs a Windows program under wine, quietly, in a prefix of its own. The first to come makes the
+# prefix, which takes some seconds; others wait for it.
+export WINEDEBUG="${WINEDEBUG:--all}"
+export WINEPREFIX="${WINEPREFIX:-${XDG_CACHE_HOME:-$HOME/.cache}/multiprocessing/wine}"
+if [ ! -e "$WINEPREFIX/made" ]; then
+  mkdir -p "$WINEPREFIX"
+  # wineboot leaves a server behind that would hold the lock, so it does not get the lock's descriptor.
+  ( flock 9
+    if [ ! -e "$WINEPREFIX/made" ]; then
+      wine wineboot --init 9>&- >/dev/null 2>&1 && touch "$WINEPREFIX/made"
+    fi
+  ) 9>"$WINEPREFIX/lock"
+fi
+exec wine "$@"
