@@ -1,0 +1,33 @@
+// An exception on its way to another process: what it was, what it said, where it was thrown.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "contract/image.hpp"
+#include "contract/throw_trace.hpp"
+
+namespace multiprocessing::runtime {
+
+/// Written by the child, read by the parent. An aggregate: it travels field by field.
+struct ExceptionReport {
+  std::string type_name;  ///< as in source
+  std::string message;    ///< what(); cut at 16 KiB; empty if it is not a std::exception
+  std::uint32_t known_type = 0;  ///< which type of the table can be thrown again; 0: none
+  std::int32_t error_code = 0;   ///< of a std::system_error
+  bool system_category = false;  ///< whose code is the system's; else the generic category's
+  std::vector<platform::FrameLocation> frames;
+};
+
+/// To be called in a catch block. `trace` says where it was thrown.
+[[nodiscard]] ExceptionReport describe_current_exception(const platform::ThrowTrace& trace);
+/// The report of a failure that is described here, as if `type_name` had been thrown without a trace.
+[[nodiscard]] ExceptionReport describe_exception(const std::exception_ptr& exception);
+
+/// The exception again: with its own type if that is the standard library's or ours — a RemoteError with
+/// the stack trace nested in it — else as RemoteError. `trace` is the rendered stack.
+[[nodiscard]] std::exception_ptr rebuild_exception(const ExceptionReport& report, const std::string& trace);
+
+}  // namespace multiprocessing::runtime
