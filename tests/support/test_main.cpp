@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "test_support/listener.hpp"
+
 namespace {
 
 /// Without binfmt an emulated program cannot start itself: its children need the emulator in front.
@@ -51,6 +53,7 @@ REGISTER_LISTENER("case_counter", 1, CaseCounter);
 int main(int argc, char** argv) {
   multiprocessing::freeze_support(argc, argv);
   use_launcher(argv[0]);
+  multiprocessing::test_support::install_watchdog();
 
   doctest::Context context(argc, argv);
   context.setOption("no-intro", true);

@@ -1,0 +1,43 @@
+# Builds and runs the foreign project beside this file in one of two ways:
+#   installed   this build is installed into a fresh prefix, and found there by find_package
+#   shared      the library is added as a folder and built as a shared one, then installed from there,
+#               and found once more by find_package
+# Run by CTest with -D WAY, SOURCE, BUILD, WORK and what describes the compiler.
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\n${output}\nstatus ${result}")
+  endif()
+  set(run_output "${output}" PARENT_SCOPE)
+endfunction()
+
+# Configures, builds and runs the consumer in WORK/<name>.
+function(use name)
+  run(${CMAKE_COMMAND} -S "${SOURCE}/tests/consumer" -B "${WORK}/${name}" ${configure} ${ARGN})
+  run(${CMAKE_COMMAND} --build "${WORK}/${name}" --parallel 2)
+  run(${EMULATOR} "${WORK}/${name}/consumer${SUFFIX}")
+  if(NOT run_output MATCHES "hello consumer 42" OR NOT run_output MATCHES "exit code 42")
+    message(FATAL_ERROR "${name}: unexpected output:\n${run_output}")
+  endif()
+  message(STATUS "${name}: builds and runs")
+endfunction()
+
+set(configure -G "${GENERATOR}" -D CMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+if(TOOLCHAIN)
+  list(APPEND configure -D "CMAKE_TOOLCHAIN_FILE=${TOOLCHAIN}" -D "MULTIPROCESSING_HEADERS_DIR=${HEADERS}"
+                        -D CMAKE_FIND_ROOT_PATH_MODE_PACKAGE=BOTH)
+else()
+  list(APPEND configure -D "CMAKE_CXX_COMPILER=${COMPILER}")
+endif()
+
+file(REMOVE_RECURSE "${WORK}")
+if(WAY STREQUAL "installed")
+  run(${CMAKE_COMMAND} --install "${BUILD}" --prefix "${WORK}/prefix")
+  use(found -D "CMAKE_PREFIX_PATH=${WORK}/prefix")
+else()
+  use(added -D "MULTIPROCESSING_FOLDER=${SOURCE}" -D BUILD_SHARED_LIBS=ON -D MULTIPROCESSING_INSTALL=ON)
+  run(${CMAKE_COMMAND} --install "${WORK}/added" --prefix "${WORK}/prefix")
+  use(found -D "CMAKE_PREFIX_PATH=${WORK}/prefix")
+endif()
