@@ -1,0 +1,40 @@
+// The process's one event loop, made at first use, and the guard that brings it and the other state of this
+// folder safely through a fork.
+#pragma once
+
+#include "contract/event_loop.hpp"
+
+namespace multiprocessing::runtime {
+
+/// Never destroyed, so that nothing at the program's end has to come before or after it. Thread-safe.
+/// Throws OSError if the loop cannot be made.
+[[nodiscard]] platform::EventLoop& reactor();
+
+/// Whether this thread is the loop's: then a callback is running and must not block.
+[[nodiscard]] bool in_reactor_thread() noexcept;
+
+/// Stands around platform::fork_process(). The constructor waits until the reactor rests and takes the locks
+/// of the log, so that the child finds both whole. Then exactly one of in_parent() and in_child() is called;
+/// the destructor calls in_parent() if neither was: the fork failed. One fork at a time: the constructor
+/// waits for another's.
+class ForkGuard {
+ public:
+  ForkGuard();
+  ForkGuard(const ForkGuard&) = delete;
+  ForkGuard& operator=(const ForkGuard&) = delete;
+  ~ForkGuard();
+
+  /// Everything goes on as before.
+  void in_parent() noexcept;
+  /// The parent's loop is given up; a new one is made at its first use here. Allocates nothing.
+  void in_child() noexcept;
+
+ private:
+  void unlock() noexcept;
+
+  platform::EventLoop* loop_ = nullptr;
+  bool resting_ = false;  ///< the loop was asked to rest
+  bool done_ = false;
+};
+
+}  // namespace multiprocessing::runtime
