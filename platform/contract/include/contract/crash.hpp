@@ -42,11 +42,12 @@ struct CrashRecord {
   static constexpr std::size_t frame_capacity = 48;
   static constexpr std::size_t image_capacity = 12;
 
-  std::uint32_t magic = 0;          ///< `expected_magic`
-  std::int32_t code = 0;            ///< signal number, or the NTSTATUS
-  std::int32_t sub_code = 0;        ///< si_code; Windows: 0 read, 1 write, 8 execute for access violations
+  std::uint32_t magic = 0;    ///< `expected_magic`
+  std::int32_t code = 0;      ///< signal number, or the NTSTATUS
+  std::int32_t sub_code = 0;  ///< si_code; Windows: 0 read, 1 write, 8 execute for access violations
   std::uint32_t frame_count = 0;
-  std::uint64_t fault_address = 0;  ///< the address that was accessed or executed; 0 where that has no meaning
+  std::uint64_t fault_address =
+      0;  ///< the address that was accessed or executed; 0 where that has no meaning
   std::uint64_t image_count = 0;
   std::array<CrashFrame, frame_capacity> frames = {};  ///< innermost first
   std::array<CrashImage, image_capacity> images = {};
@@ -76,6 +77,8 @@ void refresh_crash_images();
 
 /// Whether any thread can report its stack overflow, not only the one that armed.
 [[nodiscard]] bool crash_reports_survive_overflow_in_threads() noexcept;
+
+// The next two are defined once for all backends, in platform/contract/crash_record.cpp.
 
 /// Checks a record that came from another process. Errors: corrupt (size, magic, counts, indices, text).
 [[nodiscard]] Result<CrashRecord> read_crash_record(std::span<const std::byte> bytes);

@@ -70,6 +70,7 @@ struct FrameLocation {
 };
 
 /// 64 bits that stand for a key in stack traces; never 0. Equal keys have equal hashes in every process.
+/// Defined once for all backends, in platform/contract/image_hash.cpp.
 [[nodiscard]] std::uint64_t image_hash(const ImageKey& key) noexcept;
 
 /// The frames that lie at `addresses`, in order, one for each.

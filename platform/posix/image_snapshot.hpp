@@ -1,0 +1,30 @@
+// A copy of the list of images that can be searched without the loader: for stack traces, and for signal
+// handlers, which may not take the loader's lock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace multiprocessing::platform::posix {
+
+struct ImageSnapshot {
+  struct Image {
+    std::uint64_t hash = 0;
+    std::uintptr_t base = 0;
+    std::string path;
+    bool main_executable = false;
+  };
+  struct Range {
+    std::uintptr_t begin = 0, end = 0;
+    std::size_t image = 0;  ///< index into `images`
+  };
+  std::vector<Image> images;
+  std::vector<Range> ranges;  ///< the executable segments
+
+  [[nodiscard]] static ImageSnapshot take();
+  /// The range that holds `address`, or nullptr. Async-signal-safe.
+  [[nodiscard]] const Range* find(std::uintptr_t address) const noexcept;
+};
+
+}  // namespace multiprocessing::platform::posix
