@@ -1,11 +1,7 @@
 // The friend that lets the library call private serialize functions and private default constructors.
 #pragma once
 
-#include <cereal/access.hpp>
-
-#include <concepts>
 #include <memory>
-#include <type_traits>
 
 namespace multiprocessing {
 
@@ -35,7 +31,7 @@ class access {
     return value.load_minimal(archive, minimal);
   }
 
-  /// A shareable handle's own way to give the child a handle while the caller keeps his.
+  /// A shareable handle: its copy for another process, while the caller keeps his.
   template <class T>
   static auto share(const T& value) -> decltype(value.share()) {
     return value.share();
@@ -59,15 +55,4 @@ class access {
   }
 };
 
-namespace detail {
-
-template <class T>
-concept MadeByAccess = requires { ::multiprocessing::access::make<T>(); };
-
-/// cereal::access::construct has no constraint: it must be asked for only when the class is known to be a
-/// friend. A class that cannot be made otherwise, and that is no aggregate, is taken to be one.
-template <class T>
-concept Makeable = MadeByAccess<T> || requires(T * target) { ::cereal::access::construct(target); };
-
-}  // namespace detail
 }  // namespace multiprocessing

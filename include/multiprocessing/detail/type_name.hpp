@@ -22,7 +22,8 @@ inline constexpr std::size_t name_begin = signature_with<double>().find("double"
 inline constexpr std::size_t name_rest = signature_with<double>().size() - name_begin - 6;
 
 constexpr std::string_view without_class_key(std::string_view name) noexcept {
-  for (const std::string_view key : {std::string_view("class "), std::string_view("struct "), std::string_view("enum ")})
+  for (const std::string_view key :
+       {std::string_view("class "), std::string_view("struct "), std::string_view("enum ")})
     if (name.starts_with(key)) return name.substr(key.size());
   return name;
 }
