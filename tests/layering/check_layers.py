@@ -36,6 +36,7 @@ ALLOWED = {
     "tests/consumer/": PUBLIC,
     "tests/examples/": PUBLIC + TESTS,
     "examples/": PUBLIC + [r"CLI/.+"],
+    "examples/scan/": PUBLIC + [r"CLI/.+", r"(io|unistd)\.h"],  # whether standard error is a terminal
     "benchmarks/": PUBLIC + SYSTEM + [r"benchmark/.+"],
 }
 for index, folder in enumerate(RUNTIME):
@@ -96,7 +97,8 @@ def check_macros(path, lines):
         if path.startswith("platform/contract/include/") and CONDITIONAL.match(line):
             yield f"{path}:{number}: the contract has no conditional compilation"
         defined = DEFINE.match(line)
-        if defined and path.startswith("include/") and not defined.group(1).startswith("MULTIPROCESSING_"):
+        own = defined and re.match(r"MULTIPROCESSING_|DOCTEST_CONFIG_|CATCH_CONFIG_", defined.group(1))
+        if defined and path.startswith("include/") and not own:
             yield f"{path}:{number}: a public header may not define {defined.group(1)}"
 
 

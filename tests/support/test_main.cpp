@@ -28,26 +28,6 @@ void use_launcher(const char* self) {
   multiprocessing::set_executable(std::filesystem::absolute(self).string(), prefix);
 }
 
-unsigned cases_run = 0;
-
-struct CaseCounter : doctest::IReporter {
-  explicit CaseCounter(const doctest::ContextOptions&) {}
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_start() override {}
-  void test_run_end(const doctest::TestRunStats& stats) override { cases_run = stats.numTestCasesPassingFilters; }
-  void test_case_start(const doctest::TestCaseData&) override {}
-  void test_case_reenter(const doctest::TestCaseData&) override {}
-  void test_case_end(const doctest::CurrentTestCaseStats&) override {}
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
-};
-
-REGISTER_LISTENER("case_counter", 1, CaseCounter);
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,7 +39,7 @@ int main(int argc, char** argv) {
   context.setOption("no-intro", true);
   const int result = context.run();
   if (context.shouldExit()) return result;
-  if (cases_run == 0) {
+  if (multiprocessing::test_support::cases_run() == 0) {
     std::cerr << "no test case matched the filters\n";
     return 1;
   }

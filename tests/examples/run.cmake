@@ -1,0 +1,35 @@
+# Runs PROGRAM, through EMULATOR if there is one. Included by the checks of the examples.
+cmake_minimum_required(VERSION 3.25)
+
+if(START_LAUNCHER)
+  message("[skipped] the programs of this target cannot start each other without a launcher")
+  return()
+endif()
+string(REPLACE "|" ";" EMULATOR "${EMULATOR}")
+
+# Sets <prefix>_output, <prefix>_errors and <prefix>_status in the caller.
+function(run prefix)
+  execute_process(COMMAND ${EMULATOR} "${PROGRAM}" ${ARGN}
+    WORKING_DIRECTORY "${WORK}" TIMEOUT 240
+    OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE status)
+  foreach(stream output errors)
+    string(REPLACE "\r" "" ${stream} "${${stream}}")
+    set(${prefix}_${stream} "${${stream}}" PARENT_SCOPE)
+  endforeach()
+  set(${prefix}_status "${status}" PARENT_SCOPE)
+  message("${PROGRAM} ${ARGN}\nstatus ${status}\n${output}${errors}")
+endfunction()
+
+function(demand_status prefix expected)
+  if(NOT "${${prefix}_status}" STREQUAL "${expected}")
+    message(SEND_ERROR "exit status '${${prefix}_status}', expected ${expected}")
+  endif()
+endfunction()
+
+function(demand_match text regex)
+  if(NOT "${text}" MATCHES "${regex}")
+    message(SEND_ERROR "no match for: ${regex}")
+  endif()
+endfunction()
+
+file(MAKE_DIRECTORY "${WORK}")

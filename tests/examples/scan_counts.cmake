@@ -1,0 +1,22 @@
+# scan counts what wc counts, however the files are split into batches.
+include("${CMAKE_CURRENT_LIST_DIR}/scan_tree.cmake")
+if(START_LAUNCHER)
+  return()
+endif()
+find_wc()
+wc_total(${tree_files})
+
+foreach(batch 1000 7)
+  run(scan tree --batch ${batch} --jobs 3 --words ${word_rule})
+  demand_status(scan 0)
+  demand_match("${scan_output}" "\ntotal +${tree_count} +${lines} +${words} +${bytes} ")
+  demand_match("${scan_output}" " 0 failed, 0 unreadable")
+endforeach()
+
+# The rows, and directories that are given twice or lie inside one another.
+file(GLOB many RELATIVE "${WORK}" "${WORK}/tree/many/*")
+wc_total(${many})
+run(scan tree/many tree tree --by directory --words ${word_rule})
+demand_status(scan 0)
+demand_match("${scan_output}" "many +60 +${lines} +${words} +${bytes} ")
+demand_match("${scan_output}" "\ntotal +${tree_count} ")
