@@ -19,6 +19,7 @@ namespace multiprocessing::runtime {
 /// waits for another's.
 class ForkGuard {
  public:
+  /// Throws RuntimeError in the reactor's thread, which cannot wait for itself to rest.
   ForkGuard();
   ForkGuard(const ForkGuard&) = delete;
   ForkGuard& operator=(const ForkGuard&) = delete;
@@ -33,7 +34,6 @@ class ForkGuard {
   void unlock() noexcept;
 
   platform::EventLoop* loop_ = nullptr;
-  bool resting_ = false;  ///< the loop was asked to rest
   bool done_ = false;
 };
 

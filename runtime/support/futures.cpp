@@ -1,0 +1,154 @@
+// FutureCore: a result that one thread waits for and another brings.
+#include <multiprocessing/errors.hpp>
+#include <multiprocessing/futures.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+
+#include "support/deadline.hpp"
+#include "support/log.hpp"
+
+namespace multiprocessing::detail {
+
+struct FutureCore::State {
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;
+  bool done = false;
+  bool cancelled = false;
+  std::vector<std::byte> bytes;
+  std::exception_ptr exception;  ///< bytes or this, once done; neither changes any more then
+  std::function<void()> stop_work;
+  std::vector<std::function<void()>> callbacks;
+
+  /// Decides, if nobody has, with what `fill` writes into the state; then tells everybody. `stopping` also
+  /// stops the work.
+  template <class Fill>
+  bool settle(Fill fill, bool stopping);
+};
+
+namespace {
+
+/// Python, too, logs what a callback throws and goes on with the next.
+void call_back(const std::function<void()>& callback) {
+  try {
+    callback();
+  } catch (const std::exception& error) {
+    runtime::log(Level::error, std::string("a future's callback threw: ") + error.what());
+  } catch (...) {
+    runtime::log(Level::error, "a future's callback threw");
+  }
+}
+
+}  // namespace
+
+template <class Fill>
+bool FutureCore::State::settle(Fill fill, bool stopping) {
+  std::function<void()> stop;  // outlives the lock: what they hold may be this future
+  std::vector<std::function<void()>> waiting;
+  {
+    const std::lock_guard lock(mutex);
+    if (done) return false;
+    fill();
+    done = true;
+    stop = std::move(stop_work);
+    stop_work = nullptr;
+    waiting.swap(callbacks);
+    changed.notify_all();
+  }
+  if (stopping && stop) stop();
+  for (const auto& callback : waiting) call_back(callback);
+  return true;
+}
+
+FutureCore::FutureCore() : state_(std::make_unique<State>()) {}
+FutureCore::~FutureCore() = default;
+
+bool FutureCore::set_result(std::vector<std::byte> bytes) {
+  return state_->settle([&] { state_->bytes = std::move(bytes); }, false);
+}
+
+bool FutureCore::set_exception(std::exception_ptr exception) {
+  return state_->settle([&] { state_->exception = std::move(exception); }, false);
+}
+
+bool FutureCore::cancel() {
+  const auto error = std::make_exception_ptr(CancelledError("the future was cancelled"));
+  return state_->settle(
+      [&] {
+        state_->cancelled = true;
+        state_->exception = error;
+      },
+      true);
+}
+
+void FutureCore::on_cancel(std::function<void()> stop_work) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->done) {
+      stop_work.swap(state_->stop_work);
+      return;
+    }
+    if (!state_->cancelled) return;
+  }
+  stop_work();
+}
+
+bool FutureCore::done() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->done;
+}
+
+bool FutureCore::cancelled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->cancelled;
+}
+
+bool FutureCore::wait(Duration timeout, const StopToken& stop) const {
+  const platform::Deadline deadline = runtime::deadline_after(timeout);
+  const StopCallback wake(stop, [this] {
+    const std::lock_guard lock(state_->mutex);
+    state_->changed.notify_all();
+  });
+  std::unique_lock lock(state_->mutex);  // after `wake`: given back before that waits for its function
+  while (!state_->done) {
+    if (stop.stop_requested())
+      throw CancelledError("waiting for a future was given up: a stop was requested");
+    if (deadline.is_never()) {
+      state_->changed.wait(lock);
+      continue;
+    }
+    if (deadline.expired()) return false;
+    // In slices, since the point in time of a long wait does not fit into every clock.
+    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+    state_->changed.wait_for(lock, std::min(deadline.remaining(), slice));
+  }
+  return true;
+}
+
+const std::vector<std::byte>& FutureCore::bytes(Duration timeout, const StopToken& stop) const {
+  if (!wait(timeout, stop)) throw TimeoutError("the future has no result within the time");
+  if (state_->exception) std::rethrow_exception(state_->exception);
+  return state_->bytes;
+}
+
+std::exception_ptr FutureCore::exception(Duration timeout, const StopToken& stop) const {
+  if (!wait(timeout, stop)) throw TimeoutError("the future has no result within the time");
+  if (state_->cancelled) std::rethrow_exception(state_->exception);
+  return state_->exception;
+}
+
+void FutureCore::add_done_callback(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->done) {
+      state_->callbacks.push_back(std::move(callback));
+      return;
+    }
+  }
+  call_back(callback);
+}
+
+}  // namespace multiprocessing::detail

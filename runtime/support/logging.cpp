@@ -1,0 +1,232 @@
+// The log: which records are wanted, what they look like, where they go. The only file that includes spdlog.
+#include <multiprocessing/logging.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/sink.h>
+
+#include "contract/console.hpp"
+#include "support/log.hpp"
+
+namespace multiprocessing {
+namespace runtime {
+
+constinit std::atomic<Level> log_detail::threshold = Level::warning;
+
+namespace {
+
+using LogSink = std::function<void(Level, std::string_view)>;
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  constexpr spdlog::level::level_enum levels[] = {spdlog::level::off,  spdlog::level::debug,
+                                                  spdlog::level::info, spdlog::level::warn,
+                                                  spdlog::level::err,  spdlog::level::critical};
+  return levels[static_cast<unsigned char>(level)];
+}
+
+Level from_spdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+      return Level::debug;
+    case spdlog::level::info:
+      return Level::info;
+    case spdlog::level::warn:
+      return Level::warning;
+    case spdlog::level::err:
+      return Level::error;
+    default:
+      return Level::critical;
+  }
+}
+
+const char* python_name(Level level) {
+  constexpr const char* names[] = {"NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"};
+  return names[static_cast<unsigned char>(level)];
+}
+
+/// How records look on standard error. Replaced as a whole, never changed: who writes a record keeps the one
+/// that it began with.
+struct Appearance {
+  std::string process_name = "MainProcess";
+  bool decorated = false;  ///< log_to_stderr() was called
+};
+
+/// Where records go, besides the threshold. Made at first use, never destroyed: static destructors log, too.
+class LogState {
+ public:
+  LogState();
+
+  std::mutex mutex;
+  Level level = Level::notset;
+  std::shared_ptr<const Appearance> appearance = std::make_shared<Appearance>();
+  std::shared_ptr<const LogSink> sink;  ///< changed with both mutexes held, read with one
+  const std::unique_ptr<spdlog::logger> logger;
+
+  /// Held while the sink runs, so that it gets one record at a time. Recursive, for a sink that forks.
+  std::recursive_mutex sink_mutex;
+
+  /// To be called with `mutex` held, after level, appearance or sink have changed.
+  void update_threshold();
+};
+
+LogState& state() {
+  static LogState& instance = *new LogState;
+  return instance;
+}
+
+/// A sink that logs would call itself for ever.
+thread_local bool in_sink = false;
+
+/// False if there is no sink.
+bool call_sink(LogState& log, Level level, std::string_view message) {
+  if (in_sink) return true;
+  const std::lock_guard lock(log.sink_mutex);
+  const auto sink = log.sink;  // it may replace itself
+  if (sink == nullptr) return false;
+  in_sink = true;
+  try {
+    (*sink)(level, message);
+  } catch (...) {  // it must not; a record is not worth more than the call that wrote it
+  }
+  in_sink = false;
+  return true;
+}
+
+void print(const Appearance& appearance, Level level, std::string_view message) {
+  fmt::memory_buffer line;
+  if (appearance.decorated)
+    fmt::format_to(std::back_inserter(line), "[{}/{}] ", python_name(level), appearance.process_name);
+  line.append(message.data(), message.data() + message.size());
+  line.push_back('\n');
+  platform::write_to_standard_error({line.data(), line.size()});
+}
+
+/// What spdlog hands each record to.
+class Output final : public spdlog::sinks::sink {
+ public:
+  explicit Output(LogState& log) : log_(log) {}
+
+  void log(const spdlog::details::log_msg& record) override {
+    const Level level = from_spdlog(record.level);
+    const std::string_view message(record.payload.data(), record.payload.size());
+    std::unique_lock lock(log_.mutex);
+    const auto appearance = log_.appearance;
+    const bool has_sink = log_.sink != nullptr;
+    lock.unlock();
+    if (!has_sink || !call_sink(log_, level, message)) print(*appearance, level, message);
+  }
+  void flush() override {}
+  void set_pattern(const std::string&) override {}
+  void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
+
+ private:
+  LogState& log_;
+};
+
+LogState::LogState()
+    : logger(std::make_unique<spdlog::logger>("multiprocessing", std::make_shared<Output>(*this))) {
+  logger->set_level(spdlog::level::trace);  // the threshold has sifted already
+}
+
+void LogState::update_threshold() {
+  Level lowest = level == Level::notset ? Level::warning : level;
+  // Nobody asked for records: then only what must not go unseen, as Python's last resort does.
+  if (!appearance->decorated && sink == nullptr) lowest = std::max(lowest, Level::warning);
+  log_detail::threshold.store(lowest, std::memory_order_relaxed);
+}
+
+void change_appearance(LogState& log, const std::function<void(Appearance&)>& change) {
+  auto changed = std::make_shared<Appearance>(*log.appearance);
+  change(*changed);
+  log.appearance = std::move(changed);
+}
+
+}  // namespace
+
+void write_log_record(Level level, std::string_view message) noexcept {
+  try {
+    state().logger->log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
+  } catch (...) {  // out of memory: nobody is there to be told
+  }
+}
+
+void set_log_process_name(std::string name) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  change_appearance(log, [&](Appearance& appearance) { appearance.process_name = std::move(name); });
+}
+
+LogSettings log_settings() {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  return {log.level, log.appearance->decorated};
+}
+
+void set_log_settings(LogSettings settings) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  change_appearance(log, [&](Appearance& appearance) { appearance.decorated = settings.to_stderr; });
+  log.level = settings.level;
+  log.update_threshold();
+}
+
+void lock_log() noexcept {
+  state().sink_mutex.lock();
+  state().mutex.lock();
+}
+
+void unlock_log() noexcept {
+  state().mutex.unlock();
+  state().sink_mutex.unlock();
+}
+
+}  // namespace runtime
+
+void Logger::debug(std::string_view message) const { runtime::log(Level::debug, message); }
+void Logger::info(std::string_view message) const { runtime::log(Level::info, message); }
+void Logger::warning(std::string_view message) const { runtime::log(Level::warning, message); }
+void Logger::error(std::string_view message) const { runtime::log(Level::error, message); }
+void Logger::critical(std::string_view message) const { runtime::log(Level::critical, message); }
+void Logger::log(Level level, std::string_view message) const { runtime::log(level, message); }
+
+void Logger::set_level(Level level) const {
+  auto& log = runtime::state();
+  const std::lock_guard lock(log.mutex);
+  log.level = level;
+  log.update_threshold();
+}
+
+Level Logger::level() const { return runtime::log_settings().level; }
+
+Logger get_logger() { return {}; }
+
+Logger log_to_stderr(Level level) {
+  auto& log = runtime::state();
+  const std::lock_guard lock(log.mutex);
+  if (level != Level::notset) log.level = level;
+  runtime::change_appearance(log, [](runtime::Appearance& appearance) { appearance.decorated = true; });
+  log.update_threshold();
+  return {};
+}
+
+void set_log_sink(std::function<void(Level, std::string_view)> sink) {
+  std::shared_ptr<const runtime::LogSink> fresh;
+  if (sink) fresh = std::make_shared<const runtime::LogSink>(std::move(sink));
+  auto& log = runtime::state();
+  // Both: when this returns the old sink is not running any more. It is destroyed after the locks are given
+  // back.
+  const std::scoped_lock lock(log.sink_mutex, log.mutex);
+  log.sink.swap(fresh);
+  log.update_threshold();
+}
+
+}  // namespace multiprocessing

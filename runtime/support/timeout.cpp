@@ -1,0 +1,86 @@
+// TimeLimit: a deadline that knows the one around it.
+#include <multiprocessing/errors.hpp>
+#include <multiprocessing/timeout.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "contract/process.hpp"
+#include "support/deadline.hpp"
+#include "support/errors.hpp"
+#include "support/reactor.hpp"
+
+namespace multiprocessing {
+
+struct TimeLimit::State {
+  Duration span = infinite;  ///< as it was asked for, for messages
+  platform::Deadline deadline = platform::Deadline::never();
+  State* outer = nullptr;
+
+  /// What token() needs, made when it is first called.
+  std::mutex mutex;
+  std::optional<StopSource> source;
+  std::optional<platform::EventLoop::Id> timer;
+  int timer_pid = 0;  ///< a forked child inherits the limit, not the timer
+
+  /// The limit that was made last in this thread and is still alive.
+  static thread_local State* innermost;
+
+  void start_timer();
+  void stop_timer() noexcept;
+};
+
+constinit thread_local TimeLimit::State* TimeLimit::State::innermost = nullptr;
+
+void TimeLimit::State::start_timer() {
+  timer_pid = platform::current_pid();
+  timer.reset();
+  if (!source) source.emplace();
+  if (deadline.is_never()) return;
+  if (deadline.expired()) {
+    source->request_stop();
+    return;
+  }
+  timer = runtime::value_or_throw(
+      runtime::reactor().at(deadline, [due = *source]() mutable { due.request_stop(); }));
+}
+
+void TimeLimit::State::stop_timer() noexcept {
+  if (timer && timer_pid == platform::current_pid()) runtime::reactor().cancel(*timer);
+}
+
+TimeLimit::TimeLimit(Duration limit) : state_(std::make_unique<State>()) {
+  state_->span = limit;
+  state_->deadline = runtime::deadline_after(limit);
+  state_->outer = State::innermost;
+  if (state_->outer != nullptr) state_->deadline = std::min(state_->deadline, state_->outer->deadline);
+  State::innermost = state_.get();
+}
+
+TimeLimit::~TimeLimit() {
+  if (State::innermost == state_.get()) State::innermost = state_->outer;
+  state_->stop_timer();
+}
+
+void TimeLimit::check() const {
+  if (!expired()) return;
+  const double seconds = std::chrono::duration<double>(state_->span.nanoseconds()).count();
+  throw TimeOutException(state_->span.is_infinite()
+                             ? "the time limit around this one is over"
+                             : "the time limit of " + std::to_string(seconds) + " s is over");
+}
+
+bool TimeLimit::expired() const noexcept { return state_->deadline.expired(); }
+
+Duration TimeLimit::remaining() const noexcept { return runtime::remaining(state_->deadline); }
+
+StopToken TimeLimit::token() const {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->source || state_->timer_pid != platform::current_pid()) state_->start_timer();
+  return state_->source->token();
+}
+
+}  // namespace multiprocessing
