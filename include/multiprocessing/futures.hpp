@@ -1,8 +1,8 @@
 // Results that are not there yet. Python: `concurrent.futures.Future`.
 #pragma once
 
-#include <multiprocessing/detail/archive.hpp>
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/detail/task.hpp>
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/stop_token.hpp>
 
@@ -70,8 +70,8 @@ class Future {
   /// Stops the work; true unless it had ended. Python cannot do that to work that has begun.
   bool cancel() { return core_->cancel(); }
   [[nodiscard]] bool cancelled() const { return core_->cancelled(); }
-  /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the library. Must not
-  /// throw.
+  /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the
+  /// library. Must not throw.
   void add_done_callback(std::function<void(Future)> callback) {
     core_->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
   }
