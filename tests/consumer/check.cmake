@@ -26,8 +26,9 @@ endfunction()
 
 set(configure -G "${GENERATOR}" -D CMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
 if(TOOLCHAIN)
+  # A cross build looks for packages below its own root only, so that it is told where this one lies.
   list(APPEND configure -D "CMAKE_TOOLCHAIN_FILE=${TOOLCHAIN}" -D "MULTIPROCESSING_HEADERS_DIR=${HEADERS}"
-                        -D CMAKE_FIND_ROOT_PATH_MODE_PACKAGE=BOTH)
+                        -D "multiprocessing_DIR=${WORK}/prefix/lib/cmake/multiprocessing")
 else()
   list(APPEND configure -D "CMAKE_CXX_COMPILER=${COMPILER}")
 endif()
