@@ -2,9 +2,6 @@
 # alternatives, separated by " || ", where systems differ. Lines that begin with "stderr: " have to stand
 # somewhere on standard error.
 include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
-if(START_LAUNCHER)
-  return()
-endif()
 
 run(program)
 demand_status(program 0)

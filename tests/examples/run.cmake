@@ -1,10 +1,6 @@
 # Runs PROGRAM, through EMULATOR if there is one. Included by the checks of the examples.
 cmake_minimum_required(VERSION 3.25)
 
-if(START_LAUNCHER)
-  message("[skipped] the programs of this target cannot start each other without a launcher")
-  return()
-endif()
 string(REPLACE "|" ";" EMULATOR "${EMULATOR}")
 
 # Sets <prefix>_output, <prefix>_errors and <prefix>_status in the caller.

@@ -1,8 +1,5 @@
 # scan counts what wc counts, however the files are split into batches.
 include("${CMAKE_CURRENT_LIST_DIR}/scan_tree.cmake")
-if(START_LAUNCHER)
-  return()
-endif()
 find_wc()
 wc_total(${tree_files})
 

@@ -1,9 +1,6 @@
 # A batch that fails costs that batch and nothing else. Included with FAULT (what to inject) and REASON (a
 # regular expression that the report of the batch has to match).
 include("${CMAKE_CURRENT_LIST_DIR}/scan_tree.cmake")
-if(START_LAUNCHER)
-  return()
-endif()
 find_wc()
 
 # Batches of one file, so that exactly the injected file is missing from the sums.

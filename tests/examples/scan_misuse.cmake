@@ -1,8 +1,5 @@
 # What a wrong command line gets: one clear line and status 2.
 include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
-if(START_LAUNCHER)
-  return()
-endif()
 file(WRITE "${WORK}/a_file" "")
 
 function(demand_one_line regex)

@@ -1,0 +1,106 @@
+// The command line of scan, by CLI11.
+#include "options.hpp"
+
+#include <multiprocessing/process.hpp>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <system_error>
+#include <utility>
+
+namespace scan {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string to_utf8(const fs::path& path) {
+  const std::u8string text = path.u8string();
+  return {text.begin(), text.end()};
+}
+
+fs::path to_path(const std::string& utf8) { return std::u8string(utf8.begin(), utf8.end()); }
+
+/// For CLI11: what is wrong with a directory, or nothing.
+std::string fault_of_directory(const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::status(to_path(name), error);
+  if (status.type() == fs::file_type::not_found) return name + ": no such directory";
+  if (error) return name + ": " + error.message();
+  if (!fs::is_directory(status)) return name + ": not a directory";
+  fs::directory_iterator(to_path(name), error);
+  return error ? name + ": " + error.message() : std::string();
+}
+
+/// The path as the walk will spell it.
+std::string canonical(const std::string& file) {
+  std::error_code error;
+  const fs::path path = fs::canonical(to_path(file), error);
+  if (error) throw CLI::ValidationError("--inject", file + ": " + error.message());
+  return to_utf8(path);
+}
+
+const std::map<std::string, Fault> faults = {
+    {"crash", Fault::crash}, {"hang", Fault::hang}, {"throw", Fault::throw_exception}};
+const std::map<std::string, Grouping> groupings = {{"extension", Grouping::extension},
+                                                   {"directory", Grouping::directory}};
+const std::map<std::string, Words> word_rules = {{"printable", Words::printable}, {"any", Words::any}};
+
+void describe(CLI::App& app, Options& options, std::vector<std::pair<std::string, std::string>>& injections) {
+  app.add_option("directory", options.directories, "Trees to scan")->required()->check(fault_of_directory);
+  app.add_option("-j,--jobs", options.jobs, "Child processes at a time")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("-b,--batch", options.batch, "Files for each child process")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option_function<double>(
+         "-l,--limit", [&options](double seconds) { options.limit = std::chrono::duration<double>(seconds); },
+         "Seconds that a batch may take")
+      ->default_str("60")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--by", options.grouping, "The rows of the table: extension or directory")
+      ->transform(CLI::CheckedTransformer(groupings).description(""))
+      ->default_str("extension");
+  app.add_option("--words", options.words,
+                 "What makes a word: a printable ASCII character (GNU wc up to 9.4), or any byte that is not "
+                 "white space (POSIX)")
+      ->transform(CLI::CheckedTransformer(word_rules).description(""))
+      ->default_str("printable");
+  app.add_option("--inject", injections, "The child that meets FILE crashes, hangs or throws")
+      ->type_name("crash|hang|throw FILE");
+}
+
+}  // namespace
+
+CommandLine read_command_line(int argc, char** argv) {
+  CommandLine line;
+  Options& options = line.options;
+  options.jobs = static_cast<std::size_t>(multiprocessing::process_cpu_count());
+  std::vector<std::pair<std::string, std::string>> injections;
+  CLI::App app(
+      "Counts the lines, words and bytes of every regular file below the directories, in child processes.\n"
+      "A batch that crashes, hangs or throws costs that batch only.\n"
+      "Exit status: 0 all was counted, 1 something was not, 2 the command line is wrong.",
+      "scan");
+  describe(app, options, injections);
+  try {
+    app.parse(argc, argv);
+    for (const auto& [fault, file] : injections) {
+      if (!faults.contains(fault))
+        throw CLI::ValidationError("--inject", fault + ": not crash, hang or throw");
+      options.injections.push_back({canonical(file), faults.at(fault)});
+    }
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    line.leave = true;
+  } catch (const CLI::Error& error) {
+    std::cerr << "scan: " << error.what() << '\n';
+    line.leave = true;
+    line.status = 2;
+  }
+  return line;
+}
+
+}  // namespace scan

@@ -1,0 +1,83 @@
+// The table: the largest groups, the rest of them in one row, the sum, and what is missing from it.
+#include "report.hpp"
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <utility>
+
+namespace scan {
+namespace {
+
+constexpr std::size_t max_rows = 20;
+constexpr std::size_t max_unreadable = 20;
+
+using Row = std::pair<std::string, Counts>;
+
+std::vector<Row> largest_first(const std::map<std::string, Counts>& groups) {
+  std::vector<Row> rows(groups.begin(), groups.end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.second.bytes > b.second.bytes; });
+  if (rows.size() <= max_rows) return rows;
+  Row others("(" + std::to_string(rows.size() - max_rows + 1) + " others)", {});
+  for (std::size_t i = max_rows - 1; i < rows.size(); ++i) others.second += rows[i].second;
+  rows.resize(max_rows - 1);
+  rows.push_back(std::move(others));
+  return rows;
+}
+
+void print_row(std::size_t width, const std::string& name, const Counts& counts) {
+  std::cout << std::left << std::setw(static_cast<int>(width)) << name << std::right << std::setw(10)
+            << counts.files << std::setw(13) << counts.lines << std::setw(13) << counts.words << std::setw(15)
+            << counts.bytes << std::setw(10) << std::fixed << std::setprecision(2) << counts.seconds << '\n';
+}
+
+}  // namespace
+
+void Report::add(const Outcome& outcome) {
+  ++batches_;
+  if (!outcome.counts) {
+    failed_.push_back(outcome);
+    return;
+  }
+  for (const auto& [group, counts] : outcome.counts->groups) {
+    groups_[group] += counts;
+    total_ += counts;
+  }
+  add_unreadable(outcome.counts->unreadable);
+}
+
+void Report::add_unreadable(const std::vector<std::string>& lines) {
+  unreadable_count_ += lines.size();
+  for (const std::string& line : lines)
+    if (unreadable_.size() < max_unreadable) unreadable_.push_back(line);
+}
+
+void Report::print(std::chrono::duration<double> elapsed) const {
+  print_table();
+  std::cout << batches_ << " batches, " << failed_.size() << " failed, " << unreadable_count_
+            << " unreadable, " << std::fixed << std::setprecision(2) << elapsed.count() << " s" << std::endl;
+  print_failures();
+}
+
+void Report::print_table() const {
+  const std::vector<Row> rows = largest_first(groups_);
+  std::size_t width = 10;
+  for (const Row& row : rows) width = std::max(width, row.first.size() + 1);
+  std::cout << std::left << std::setw(static_cast<int>(width)) << "" << std::right << std::setw(10) << "files"
+            << std::setw(13) << "lines" << std::setw(13) << "words" << std::setw(15) << "bytes"
+            << std::setw(10) << "seconds" << '\n';
+  for (const auto& [name, counts] : rows) print_row(width, name, counts);
+  print_row(width, "total", total_);
+}
+
+void Report::print_failures() const {
+  for (const Outcome& batch : failed_)
+    std::cerr << "batch " << batch.number << " (" << batch.files << " files from " << batch.first
+              << "): " << batch.failure << '\n';
+  for (const std::string& line : unreadable_) std::cerr << line << '\n';
+  if (unreadable_count_ > unreadable_.size())
+    std::cerr << unreadable_count_ - unreadable_.size() << " more could not be read\n";
+}
+
+}  // namespace scan
