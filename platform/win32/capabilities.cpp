@@ -1,0 +1,29 @@
+// What Windows can do. Sentinels are process handles, of any process that the user may open; handles
+// travel by DuplicateHandle; children end with their parent's job object. There is no fork, no signals but
+// two exit codes that stand for them, and a named pipe has no half that could be closed alone. A file that
+// runs cannot be replaced, only renamed, and the path then names what took its place.
+#include "contract/capabilities.hpp"
+
+namespace multiprocessing::platform {
+
+const Capabilities& capabilities() noexcept {
+  static constexpr Capabilities windows = {
+      .system = "windows",
+      .fork = false,
+      .fork_is_default = false,
+      .signals = false,
+      .exact_sentinels = true,
+      .foreign_sentinels = true,
+      .kept_wait_sets = true,
+      .half_close = false,
+      .handle_transfer = true,
+      .ends_children = true,
+      .throw_traces = false,
+      .crash_stacks = false,
+      .symbol_names = false,
+      .replaced_executable = false,
+  };
+  return windows;
+}
+
+}  // namespace multiprocessing::platform
