@@ -6,15 +6,33 @@
 
 namespace multiprocessing {
 
+namespace detail {
+
+/// The span in nanoseconds, or the nearest there is.
+template <class Rep, class Period>
+constexpr std::chrono::nanoseconds saturated(std::chrono::duration<Rep, Period> span) noexcept {
+  using std::chrono::nanoseconds;
+  const auto wide = std::chrono::duration<long double, std::nano>(span).count();
+  if (wide != wide) return nanoseconds::zero();
+  if (wide >= static_cast<long double>(nanoseconds::max().count())) return nanoseconds::max();
+  if (wide <= static_cast<long double>(nanoseconds::min().count())) return nanoseconds::min();
+  return nanoseconds(static_cast<nanoseconds::rep>(wide));
+}
+
+}  // namespace detail
+
 /// A time span that every chrono duration turns into by itself, `duration<double>` included. What does
 /// not fit is `infinite`; a span that is zero or negative means "do not wait". Monotonic clock.
 class Duration {
  public:
   /// Saturates; not-a-number counts as zero.
   template <class Rep, class Period>
-  constexpr Duration(std::chrono::duration<Rep, Period> span) noexcept : nanoseconds_(saturated(span)) {}
+  constexpr Duration(std::chrono::duration<Rep, Period> span) noexcept
+      : nanoseconds_(detail::saturated(span)) {}
 
-  [[nodiscard]] static constexpr Duration forever() noexcept { return Duration(std::chrono::nanoseconds::max()); }
+  [[nodiscard]] static constexpr Duration forever() noexcept {
+    return Duration(std::chrono::nanoseconds::max());
+  }
   [[nodiscard]] constexpr bool is_infinite() const noexcept {
     return nanoseconds_ == std::chrono::nanoseconds::max();
   }
@@ -23,16 +41,6 @@ class Duration {
   friend constexpr auto operator<=>(Duration, Duration) = default;
 
  private:
-  template <class Rep, class Period>
-  static constexpr std::chrono::nanoseconds saturated(std::chrono::duration<Rep, Period> span) noexcept {
-    using std::chrono::nanoseconds;
-    const auto wide = std::chrono::duration<long double, std::nano>(span).count();
-    if (wide != wide) return nanoseconds::zero();
-    if (wide >= static_cast<long double>(nanoseconds::max().count())) return nanoseconds::max();
-    if (wide <= static_cast<long double>(nanoseconds::min().count())) return nanoseconds::min();
-    return nanoseconds(static_cast<nanoseconds::rep>(wide));
-  }
-
   std::chrono::nanoseconds nanoseconds_;
 };
 
