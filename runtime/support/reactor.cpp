@@ -35,6 +35,8 @@ platform::EventLoop& reactor() {
   return *loop;
 }
 
+bool reactor_runs() noexcept { return slot().loop.load(std::memory_order_acquire) != nullptr; }
+
 bool in_reactor_thread() noexcept {
   const platform::EventLoop* loop = slot().loop.load(std::memory_order_acquire);
   return loop != nullptr && loop->in_loop_thread();

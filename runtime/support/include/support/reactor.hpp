@@ -10,6 +10,9 @@ namespace multiprocessing::runtime {
 /// Throws OSError if the loop cannot be made.
 [[nodiscard]] platform::EventLoop& reactor();
 
+/// Whether the loop, and so its thread, was made.
+[[nodiscard]] bool reactor_runs() noexcept;
+
 /// Whether this thread is the loop's: then a callback is running and must not block.
 [[nodiscard]] bool in_reactor_thread() noexcept;
 

@@ -1,0 +1,148 @@
+// One call in a process of its own: the process, the wait for its result, and what is thrown in its place.
+#include <multiprocessing/call.hpp>
+
+#include <utility>
+
+#include "launch/process_state.hpp"
+#include "launch/raised.hpp"
+#include "launch/symbolize.hpp"
+#include "support/deadline.hpp"
+#include "support/errors.hpp"
+#include "support/reactor.hpp"
+
+namespace multiprocessing::detail {
+namespace {
+
+/// How long a call that is over time gets to end by itself before it is killed.
+constexpr std::chrono::seconds grace(1);
+
+/// A task whose result is wanted, as the start methods see it.
+class CalledTask : public runtime::Subject {
+ public:
+  CalledTask(Task& task, ProcessState& state) noexcept : task_(task), state_(state) {}
+  [[nodiscard]] ChildTarget target() const override { return {task_.target(), "of a call"}; }
+  void encode(Encoder& encoder) const override { task_.encode(encoder); }
+  void run(Encoder* result) override { task_.run(result); }
+  void now_in_child() noexcept override { state_.become_self(); }
+
+ private:
+  Task& task_;
+  ProcessState& state_;
+};
+
+std::shared_ptr<ProcessState> start_call(StartWith with, ProcessOptions options, Task& task) {
+  auto state = std::make_shared<ProcessState>(with, std::move(options), nullptr);
+  CalledTask subject(task, *state);
+  state->start(subject, true);
+  return state;
+}
+
+/// What the caller gets instead of a result; null if there is a result.
+std::exception_ptr failure_of(ProcessState& state, const runtime::ChildReport& report) {
+  if (report.raised != nullptr)
+    return runtime::rebuild_exception(*report.raised, runtime::symbolize(report.raised->frames));
+  if (report.result) return nullptr;
+  return std::make_exception_ptr(runtime::exited_exception(state, 0));
+}
+
+[[noreturn]] void throw_over_time(ProcessState& state, Duration limit) {
+  const auto seconds = std::chrono::duration<double>(limit.nanoseconds()).count();
+  throw TimeoutError("the call in process " + std::to_string(state.pid().value_or(0)) + " took longer than " +
+                     std::to_string(seconds) + " s and was stopped");
+}
+
+}  // namespace
+
+std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task, Duration timeout) {
+  const auto deadline = runtime::deadline_after(timeout);
+  const auto state = start_call(with, std::move(options.process), *task);
+  try {
+    if (!state->join_reading(deadline, options.stop)) {
+      state->stop(grace);
+      throw_over_time(*state, timeout);
+    }
+  } catch (const CancelledError&) {
+    state->stop(grace);
+    throw;
+  }
+  auto report = state->report();
+  if (const auto failure = failure_of(*state, report)) std::rethrow_exception(failure);
+  return std::move(*report.result);
+}
+
+namespace {
+
+/// Follows one call until its process has ended; all of it in the reactor's thread.
+class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
+ public:
+  AsyncCall(std::shared_ptr<ProcessState> state, std::shared_ptr<FutureCore> future, StopToken stop)
+      : state_(std::move(state)),
+        future_(std::move(future)),
+        stop_(std::move(stop), [cancelled = std::weak_ptr(future_)] {
+          if (const auto still_wanted = cancelled.lock()) still_wanted->cancel();
+        }) {}
+
+  /// Throws OSError.
+  void begin() {
+    auto& loop = runtime::reactor();
+    const auto self = shared_from_this();
+    ended_ = runtime::value_or_throw(loop.watch(state_->sentinel_handle(), [self] { return self->ended(); }), "a call");
+    const auto control = state_->control_handle();
+    if (control == platform::no_handle) return;
+    sent_ = runtime::value_or_throw(loop.watch(control, [self] { return self->sent(); }), "a call");
+  }
+
+  void fail(std::exception_ptr failure) {
+    runtime::reactor().cancel(ended_);
+    state_->send(platform::StopSignal::kill, "call_async");
+    future_->set_exception(std::move(failure));
+  }
+
+ private:
+  /// The process has ended.
+  bool ended() {
+    if (!state_->advance()) return true;
+    finish();
+    return false;
+  }
+  /// The process has sent something. Once it sends no more, its end alone is of interest.
+  bool sent() {
+    if (!state_->advance()) return state_->control_handle() != platform::no_handle;
+    finish();
+    return false;
+  }
+
+  void finish() {
+    runtime::reactor().cancel(ended_);
+    runtime::reactor().cancel(sent_);
+    auto report = state_->report();
+    if (const auto failure = failure_of(*state_, report))
+      future_->set_exception(failure);
+    else
+      future_->set_result(std::move(*report.result));
+  }
+
+  platform::EventLoop::Id ended_ = 0;
+  platform::EventLoop::Id sent_ = 0;
+  std::shared_ptr<ProcessState> state_;
+  std::shared_ptr<FutureCore> future_;
+  StopCallback stop_;
+};
+
+}  // namespace
+
+std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options, std::unique_ptr<Task> task) {
+  auto future = std::make_shared<FutureCore>();
+  const auto state = start_call(with, std::move(options.process), *task);
+  future->on_cancel([state] { state->send(platform::StopSignal::kill, "cancel"); });
+  runtime::reactor().post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
+    try {
+      call->begin();
+    } catch (...) {
+      call->fail(std::current_exception());
+    }
+  });
+  return future;
+}
+
+}  // namespace multiprocessing::detail

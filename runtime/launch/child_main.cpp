@@ -1,0 +1,104 @@
+// Runs the target in the child, and reports.
+#include "launch/child_main.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <iostream>
+#include <multiprocessing/freeze_support.hpp>
+
+#include "contract/console.hpp"
+#include "contract/crash.hpp"
+#include "contract/throw_trace.hpp"
+#include "launch/symbolize.hpp"
+#include "support/log.hpp"
+#include "wire/exception_report.hpp"
+
+namespace multiprocessing::runtime {
+namespace {
+
+std::atomic<bool> own_object_expected{false};
+std::atomic<bool> re_execution_allowed{false};
+
+struct TracedCall {
+  const std::function<void(detail::Encoder*)>& body;
+  detail::Encoder* result;
+};
+
+void call_body(void* argument) {
+  const auto& call = *static_cast<TracedCall*>(argument);
+  call.body(call.result);
+}
+
+void print_exception(const ExceptionReport& report) {
+  std::string text = "Process " + self().name() + " (pid " + std::to_string(platform::current_pid()) +
+                     "): " + report.type_name;
+  if (!report.message.empty()) text += ": " + report.message;
+  platform::write_to_standard_error(text + '\n' + symbolize(report.frames));
+}
+
+void send_report(ParentLink& link, FrameKind kind, const detail::Encoder& body) noexcept {
+  // A parent that is gone needs no report.
+  static_cast<void>(send_frame(link.channel(), kind, body.bytes(), platform::Deadline::never()));
+}
+
+}  // namespace
+
+void arm_crash_report_to(ParentLink& link) {
+  const auto header = frame_header(FrameKind::crashed, sizeof(platform::CrashRecord));
+  if (const auto armed = platform::arm_crash_reports(link.channel().get(), header); !armed)
+    log(Level::debug, "no crash reports from this process: " + armed.error().to_string());
+}
+
+int run_and_report(ParentLink& link, bool wants_result, const std::function<void(detail::Encoder*)>& body) {
+  detail::Encoder result;
+  platform::ThrowTrace trace;
+  TracedCall call{body, wants_result ? &result : nullptr};
+  try {
+    platform::call_traced(call_body, &call, trace);
+  } catch (...) {
+    const auto report = describe_current_exception(trace);
+    detail::Encoder encoder;
+    detail::encode(encoder, report);
+    send_report(link, FrameKind::raised, encoder);
+    flush_standard_streams();  // what the target printed stands before its exception
+    print_exception(report);
+    return 1;
+  }
+  if (wants_result) send_report(link, FrameKind::finished, result);
+  return 0;
+}
+
+void flush_standard_streams() noexcept {
+  try {
+    std::cout.flush();
+    std::cerr.flush();
+    std::clog.flush();
+  } catch (...) {
+    // An application may have made its streams throw; what cannot be written is lost either way.
+  }
+  std::fflush(nullptr);
+}
+
+void leave_forked_child(int code) {
+  detail::run_exit_rule();
+  flush_standard_streams();
+  platform::end_now(code);
+}
+
+void expect_own_object() noexcept { own_object_expected = true; }
+bool take_expected_object() noexcept { return own_object_expected.exchange(false); }
+
+bool can_be_re_executed() noexcept { return re_execution_allowed; }
+void allow_re_execution() noexcept { re_execution_allowed = true; }
+
+}  // namespace multiprocessing::runtime
+
+namespace multiprocessing::detail {
+
+bool note_freeze_support() noexcept {
+  static std::atomic<bool> noted{false};
+  runtime::allow_re_execution();
+  return !noted.exchange(true);
+}
+
+}  // namespace multiprocessing::detail

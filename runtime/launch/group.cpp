@@ -1,0 +1,131 @@
+// Spawn groups: many processes that succeed together, or of which the first failure stops the others.
+#include <algorithm>
+#include <multiprocessing/context.hpp>
+#include <multiprocessing/spawn.hpp>
+#include <multiprocessing/wait.hpp>
+#include <utility>
+
+#include "launch/process_state.hpp"
+#include "launch/raised.hpp"
+#include "support/deadline.hpp"
+
+namespace multiprocessing {
+
+struct ProcessContext::State {
+  std::vector<Process> processes;
+  std::vector<std::size_t> running;  ///< positions of those that have not been seen to end
+  Duration grace = infinite;
+
+  [[nodiscard]] std::vector<std::size_t> take_ended();
+  void stop_others() noexcept;
+  void check(std::size_t position);
+};
+
+/// Those of `running` that have ended.
+std::vector<std::size_t> ProcessContext::State::take_ended() {
+  std::vector<std::size_t> ended;
+  std::erase_if(running, [&](std::size_t position) {
+    if (processes[position].is_alive()) return false;
+    ended.push_back(position);
+    return true;
+  });
+  return ended;
+}
+
+/// terminate, then kill after the grace. What has ended meanwhile is no error.
+void ProcessContext::State::stop_others() noexcept {
+  try {
+    for (const auto position : running) processes[position].terminate();
+    const auto deadline = runtime::deadline_after(grace);
+    for (const auto position : running)
+      if (!processes[position].join(runtime::remaining(deadline))) processes[position].kill();
+    for (const auto position : running) processes[position].join();
+  } catch (...) {
+    // The failure that is about to be thrown matters more than one of stopping.
+  }
+  running.clear();
+}
+
+/// Throws if the process failed, after the others were stopped.
+void ProcessContext::State::check(std::size_t position) {
+  auto& child = *detail::ProcessFactory::state_of(processes[position]);
+  if (child.exitcode() == 0) return;
+  stop_others();
+  const int index = static_cast<int>(position);
+  if (const auto raised = child.report().raised)
+    throw runtime::raised_exception(raised, index, child.pid().value_or(0));
+  throw runtime::exited_exception(child, index);
+}
+
+ProcessContext::ProcessContext(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+ProcessContext::ProcessContext(ProcessContext&&) noexcept = default;
+ProcessContext& ProcessContext::operator=(ProcessContext&&) noexcept = default;
+ProcessContext::~ProcessContext() = default;
+
+bool ProcessContext::join(StopToken stop) {
+  while (!join(infinite, stop)) continue;
+  return true;
+}
+
+bool ProcessContext::join(Duration timeout, StopToken stop) {
+  if (state_->running.empty()) return true;
+  std::vector<Sentinel> sentinels;
+  for (const auto position : state_->running) sentinels.push_back(state_->processes[position].sentinel());
+  connection::wait(sentinels, timeout, std::move(stop));
+  for (const auto position : state_->take_ended()) state_->check(position);
+  return state_->running.empty();
+}
+
+std::vector<int> ProcessContext::pids() const {
+  std::vector<int> pids;
+  for (const auto& process : state_->processes) pids.push_back(process.pid().value_or(0));
+  return pids;
+}
+
+std::vector<Process>& ProcessContext::processes() noexcept { return state_->processes; }
+
+namespace detail {
+
+void check_group_size(int nprocs) {
+  if (nprocs < 1) throw ValueError("a group has at least one process, not " + std::to_string(nprocs));
+}
+
+ProcessContext ProcessFactory::group(std::vector<Process> processes, Duration grace) {
+  auto state = std::make_unique<ProcessContext::State>();
+  state->grace = grace;
+  for (std::size_t i = 0; i < processes.size(); ++i) state->running.push_back(i);
+  state->processes = std::move(processes);
+  return ProcessContext(std::move(state));
+}
+
+void ProcessFactory::stop(ProcessContext& group) noexcept { group.state_->stop_others(); }
+
+ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOptions options) {
+  const char* method = get_context(options.start_method).start_method_name();
+  std::vector<Process> processes;
+  try {
+    for (auto& task : tasks) {
+      ProcessOptions each;
+      each.daemon = options.daemon;
+      processes.push_back(ProcessFactory::make({method, "Process"}, std::move(each), std::move(task)));
+      processes.back().start();
+    }
+  } catch (...) {
+    processes.pop_back();
+    auto started = ProcessFactory::group(std::move(processes), options.grace);
+    ProcessFactory::stop(started);
+    throw;
+  }
+  auto group = ProcessFactory::group(std::move(processes), options.grace);
+  if (!options.join) return group;
+  try {
+    group.join(options.stop);
+  } catch (const CancelledError&) {
+    ProcessFactory::stop(group);
+    throw;
+  }
+  return group;
+}
+
+}  // namespace detail
+}  // namespace multiprocessing

@@ -1,0 +1,151 @@
+// ProcessState: all that this process knows of one child, shared by every Process object that names it; and the registry of
+// them. The parts of the runtime that run work in children (calls, groups) use it too.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <multiprocessing/byte_stream.hpp>
+#include <multiprocessing/process.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "contract/crash.hpp"
+#include "contract/process.hpp"
+#include "launch/start_strategy.hpp"
+#include "wire/exception_report.hpp"
+#include "wire/frame.hpp"
+
+namespace multiprocessing::runtime {
+
+/// What a child told before it ended; all empty for one that just returned, or was killed.
+struct ChildReport {
+  std::optional<std::vector<std::byte>> result;
+  std::shared_ptr<const ExceptionReport> raised;
+  std::shared_ptr<const platform::CrashRecord> crash;
+};
+
+}  // namespace multiprocessing::runtime
+
+namespace multiprocessing::detail {
+
+/// Thread-safe. One mutex guards the states of all processes, so that a fork finds them whole; it is never
+/// held while anything blocks.
+class ProcessState : public std::enable_shared_from_this<ProcessState> {
+ public:
+  ProcessState(StartWith with, ProcessOptions options, std::unique_ptr<Task> task);
+  ~ProcessState();
+  ProcessState(const ProcessState&) = delete;
+  ProcessState& operator=(const ProcessState&) = delete;
+
+  /// In a forked child: this is now the process itself.
+  void become_self() noexcept;
+  /// The state behind current_process().
+  [[nodiscard]] static std::shared_ptr<ProcessState> of_this_process();
+
+  /// The target; null if there is none, and once the child has it.
+  [[nodiscard]] Task* task() noexcept { return task_.get(); }
+
+  // The members of Process that need no target; see process.hpp.
+  void start(runtime::Subject& subject, bool wants_result);
+  bool join(platform::Deadline deadline, const StopToken& stop);
+  [[nodiscard]] bool is_alive();
+  void send(platform::StopSignal signal, const char* member);
+  void stop(Duration grace);
+  void close();
+  [[nodiscard]] std::string name();
+  void set_name(std::string name);
+  [[nodiscard]] bool daemon();
+  void set_daemon(bool daemon);
+  [[nodiscard]] std::optional<int> pid();
+  [[nodiscard]] std::optional<int> exitcode();
+  [[nodiscard]] ExitKind exit_kind();
+  [[nodiscard]] std::string exit_reason();
+  [[nodiscard]] Sentinel sentinel();
+  [[nodiscard]] std::vector<std::byte> authkey();
+  void set_authkey(std::vector<std::byte> key);
+  [[nodiscard]] ByteStream& stream(std::size_t index);
+
+  /// How it ended; nullopt before.
+  [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
+  /// What it told; complete once it has ended.
+  [[nodiscard]] runtime::ChildReport report();
+  /// As join(), but reads what the child sends meanwhile: for results of any size.
+  bool join_reading(platform::Deadline deadline, const StopToken& stop);
+  /// Reads what has arrived and looks whether it has ended, without waiting; true if it has.
+  bool advance();
+  /// Ready when advance() has something to do; for the reactor. Not after the end.
+  [[nodiscard]] platform::RawHandle control_handle();
+  [[nodiscard]] platform::RawHandle sentinel_handle();
+
+ private:
+  friend class Registry;
+  enum class Phase : std::uint8_t { created, starting, running, ended, closed };
+
+  void check_usable(const char* member) const;
+  void check_started(const char* member) const;
+  void check_may_start() const;
+  [[nodiscard]] runtime::ChildSettings settings() const;
+  [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(std::array<platform::Handle, 3>& child_ends);
+  void launched(runtime::StartedChild child);
+  bool refresh();
+  void read_reports();
+  void take_report(runtime::Frame frame);
+  void request_stop() noexcept;
+  void release_handles() noexcept;
+
+  const StartWith with_;
+  ProcessOptions options_;
+  const int owner_;                            ///< pid of the process that may use this object
+  const std::vector<std::uint32_t> lineage_;   ///< empty for this process itself
+  const std::uint64_t identity_;               ///< tells sentinels apart
+  bool is_self_;
+  std::string name_;
+  bool daemon_ = false;
+  std::vector<std::byte> authkey_;
+  std::unique_ptr<Task> task_;
+  bool reading_ = false;  ///< somebody follows what the child sends: the channel stays open to the last
+  Phase phase_ = Phase::created;
+  int pid_ = 0;
+  platform::ChildProcess child_;
+  platform::Channel control_;
+  bool control_open_ = false;
+  runtime::FrameReader reader_;
+  runtime::ChildReport report_;
+  std::optional<platform::ExitStatus> status_;
+  std::array<std::optional<ByteStream>, 3> streams_;
+
+  struct SelfTag {};
+  explicit ProcessState(SelfTag);
+};
+
+/// The processes that this one has started. Never destroyed.
+class Registry {
+ public:
+  [[nodiscard]] static Registry& instance();
+
+  /// Those that run; what has ended is joined.
+  [[nodiscard]] std::vector<std::shared_ptr<ProcessState>> active();
+  /// Ends daemons, then joins the others. Leaves what a forked child inherited alone.
+  void run_exit_rule() noexcept;
+
+  /// Around a fork. lock() after ForkGuard's constructor.
+  void lock() noexcept;
+  void unlock() noexcept;
+  /// In the child, while locked: closes what belongs to the parent's children, and forgets them.
+  void forget_in_child() noexcept;
+
+ private:
+  friend class ProcessState;
+  Registry();
+  void add(std::shared_ptr<ProcessState> state);
+  void remove(ProcessState* state) noexcept;
+  void look_at_some() noexcept;
+
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,84 @@
+// What this process knows of itself: its name and lineage, its parent, its stop token, and — in a child — the channel to
+// its parent.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <multiprocessing/process.hpp>
+#include <multiprocessing/stop_token.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "contract/channel.hpp"
+#include "contract/process.hpp"
+#include "launch/settings.hpp"
+#include "wire/frame.hpp"
+
+namespace multiprocessing::runtime {
+
+/// The child's end of the control channel: frames from the parent, and its end — which is the parent's death,
+/// as is the parent's own exit, whichever is seen first: an unrelated process may hold a copy of the channel.
+class ParentLink {
+ public:
+  ParentLink(platform::Channel channel, platform::ProcessIdentity parent);
+
+  [[nodiscard]] platform::Channel& channel() noexcept { return channel_; }
+  [[nodiscard]] const platform::ProcessIdentity& parent() const noexcept { return parent_; }
+  /// The parent's sentinel; nothing where the system has none for processes that are not children.
+  [[nodiscard]] const platform::Handle& parent_sentinel() const noexcept { return parent_sentinel_; }
+  /// Waits for the next frame; nullopt when the parent is gone, or sends nonsense. One thread at a time.
+  [[nodiscard]] std::optional<Frame> next_frame();
+  /// In a forked child of this process: closes the handles.
+  void abandon() noexcept;
+
+ private:
+  [[nodiscard]] bool wait_for_more() noexcept;
+  platform::Channel channel_;
+  platform::ProcessIdentity parent_;
+  platform::Handle parent_sentinel_;
+  FrameReader reader_;
+};
+
+/// Thread-safe where nothing else is said.
+class Self {
+ public:
+  Self();
+  /// The number of the next child, from 1.
+  [[nodiscard]] std::uint32_t next_child_number();
+  [[nodiscard]] std::vector<std::uint32_t> lineage() const;
+
+  [[nodiscard]] std::string name() const;
+  void set_name(std::string name);
+  [[nodiscard]] bool daemon() const;
+  /// Made at first use in the main program.
+  [[nodiscard]] std::vector<std::byte> authkey() const;
+  void set_authkey(std::vector<std::byte> key);
+  [[nodiscard]] std::optional<std::string> parent_name() const;
+  [[nodiscard]] const std::shared_ptr<ParentLink>& link() const noexcept { return link_; }
+  [[nodiscard]] StopSource& stop_source() noexcept { return stop_; }
+  [[nodiscard]] bool forked() const noexcept { return forked_; }
+  [[nodiscard]] bool is_child() const noexcept { return link_ != nullptr; }
+
+  /// Becomes the child that `settings` describe. Before any thread of ours runs.
+  void become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  std::shared_ptr<ParentLink> link_;
+  StopSource stop_;
+  bool forked_ = false;
+};
+
+/// Never destroyed.
+[[nodiscard]] Self& self();
+
+/// "Process-1:2".
+[[nodiscard]] std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage);
+
+/// In a child: a thread that sets the stop token when the parent asks, and ends this process — or, if it shall keep
+/// running, only sets the token — when the parent is gone. Throws OSError.
+void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running);
+
+}  // namespace multiprocessing::runtime

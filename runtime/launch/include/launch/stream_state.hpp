@@ -1,0 +1,15 @@
+// What a ByteStream owns.
+#pragma once
+
+#include "contract/channel.hpp"
+
+namespace multiprocessing::detail {
+
+class StreamState {
+ public:
+  StreamState(platform::Channel end, bool to_child) noexcept : channel(std::move(end)), writes(to_child) {}
+  platform::Channel channel;
+  const bool writes;  ///< the parent writes (the child's standard input); else it reads
+};
+
+}  // namespace multiprocessing::detail

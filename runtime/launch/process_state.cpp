@@ -1,0 +1,425 @@
+// The life of one child as its parent sees it: created, started, running, ended, closed.
+#include "launch/process_state.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "contract/system.hpp"
+#include "launch/registry_mutex.hpp"
+#include "launch/self.hpp"
+#include "launch/stream_state.hpp"
+#include "support/deadline.hpp"
+#include "support/errors.hpp"
+#include "support/log.hpp"
+#include "support/wait.hpp"
+
+namespace multiprocessing::detail {
+
+using runtime::registry_mutex;
+
+namespace {
+
+std::uint64_t next_identity() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+std::vector<std::uint32_t> next_lineage() {
+  auto lineage = runtime::self().lineage();
+  lineage.push_back(runtime::self().next_child_number());
+  return lineage;
+}
+
+std::string quoted(const std::string& name) { return "process '" + name + "'"; }
+
+}  // namespace
+
+ProcessState::ProcessState(StartWith with, ProcessOptions options, std::unique_ptr<Task> task)
+    : with_(with),
+      options_(std::move(options)),
+      owner_(platform::current_pid()),
+      lineage_(next_lineage()),
+      identity_(next_identity()),
+      is_self_(false),
+      name_(options_.name.empty() ? runtime::default_name(with.class_name, lineage_) : options_.name),
+      daemon_(options_.daemon.value_or(runtime::self().daemon())),
+      task_(std::move(task)) {}
+
+ProcessState::ProcessState(SelfTag)
+    : with_{},
+      owner_(0),  // current_process() is a child's own in every child
+      identity_(next_identity()),
+      is_self_(true) {}
+
+ProcessState::~ProcessState() {
+  const std::scoped_lock lock(registry_mutex());
+  Registry::instance().remove(this);
+}
+
+std::shared_ptr<ProcessState> ProcessState::of_this_process() {
+  return std::shared_ptr<ProcessState>(new ProcessState(SelfTag{}));
+}
+
+void ProcessState::become_self() noexcept {
+  is_self_ = true;
+  for (auto& stream : streams_) stream.reset();
+}
+
+// ---- checks; the mutex is held
+
+void ProcessState::check_usable(const char* member) const {
+  if (is_self_) return;
+  if (owner_ != platform::current_pid())
+    throw AssertionError(std::string(member) + "(): " + quoted(name_) +
+                         " belongs to the process that made it, and this is not it");
+  if (phase_ == Phase::closed) throw ValueError(std::string(member) + "(): the process object is closed");
+}
+
+void ProcessState::check_started(const char* member) const {
+  check_usable(member);
+  if (is_self_) throw AssertionError(std::string(member) + "(): this is the current process, not a child of it");
+  if (phase_ == Phase::created || phase_ == Phase::starting)
+    throw AssertionError(std::string(member) + "(): " + quoted(name_) + " was not started");
+}
+
+void ProcessState::check_may_start() const {
+  check_usable("start");
+  if (is_self_ || phase_ != Phase::created)
+    throw AssertionError("start(): " + quoted(name_) + " was started before; a process object starts once");
+  if (runtime::self().daemon())
+    throw AssertionError("start(): this process is daemonic, and daemonic processes are not allowed to have children");
+}
+
+// ---- start
+
+runtime::ChildSettings ProcessState::settings() const {
+  runtime::ChildSettings settings;
+  settings.name = name_;
+  settings.lineage = lineage_;
+  settings.daemon = daemon_;
+  settings.keep_running = options_.on_parent_death == OnParentDeath::keep_running;
+  settings.authkey = authkey_.empty() ? runtime::self().authkey() : authkey_;
+  const auto log = runtime::log_settings();
+  settings.log_level = static_cast<std::uint8_t>(log.level);
+  settings.log_to_stderr = log.to_stderr;
+  auto executable = runtime::chosen_executable();
+  settings.executable = std::move(executable.path);
+  settings.executable_prefix = std::move(executable.prefix);
+  settings.parent_name = runtime::self().name();
+  return settings;
+}
+
+std::array<platform::StreamBinding, 3> ProcessState::open_streams(std::array<platform::Handle, 3>& child_ends) {
+  using Source = platform::StreamBinding::Source;
+  const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
+  std::array<platform::StreamBinding, 3> bindings;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == Stdio::null) bindings[i].source = Source::null;
+    if (wanted[i] != Stdio::pipe) continue;
+    const auto direction = i == 0 ? platform::Direction::child_reads : platform::Direction::child_writes;
+    auto pipe = runtime::value_or_throw(platform::stream_pipe(direction), "a standard stream of " + quoted(name_));
+    child_ends[i] = std::move(pipe.child);
+    bindings[i] = {Source::handle, child_ends[i].get()};
+    streams_[i].emplace(std::make_unique<StreamState>(std::move(pipe.parent), i == 0));
+  }
+  return bindings;
+}
+
+void ProcessState::start(runtime::Subject& subject, bool wants_result) {
+  Registry::instance().look_at_some();
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_may_start();
+    phase_ = Phase::starting;
+  }
+  try {
+    auto& strategy = runtime::strategy_for(with_.method);
+    std::array<platform::Handle, 3> child_ends;
+    runtime::StartRequest request{settings(), options_, subject, open_streams(child_ends)};
+    request.settings.wants_result = wants_result;
+    request.settings.start_method = *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
+    reading_ = wants_result;
+    launched(strategy.start(request));
+    task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
+  } catch (...) {
+    const std::scoped_lock lock(registry_mutex());
+    for (auto& stream : streams_) stream.reset();
+    phase_ = Phase::created;
+    throw;
+  }
+  if (runtime::log_enabled(Level::info))
+    runtime::log(Level::info, "started " + quoted(name_) + ", pid " + std::to_string(pid_));
+}
+
+void ProcessState::launched(runtime::StartedChild child) {
+  const std::scoped_lock lock(registry_mutex());
+  child_ = std::move(child.process);
+  control_ = std::move(child.control);
+  control_open_ = true;
+  pid_ = child_.pid();
+  phase_ = Phase::running;
+  Registry::instance().add(shared_from_this());
+}
+
+// ---- what the child tells, and its end; the mutex is held
+
+void ProcessState::take_report(runtime::Frame frame) {
+  switch (frame.kind) {
+    case runtime::FrameKind::finished:
+      report_.result = std::move(frame.body);
+      break;
+    case runtime::FrameKind::raised:
+      try {
+        detail::Decoder decoder(frame.body);
+        report_.raised = std::make_shared<runtime::ExceptionReport>(decode<runtime::ExceptionReport>(decoder));
+      } catch (const SerializationError&) {
+        // A child that writes nonsense has told nothing; its exit code stands.
+      }
+      break;
+    case runtime::FrameKind::crashed:
+      if (auto record = platform::read_crash_record(frame.body))
+        report_.crash = std::make_shared<platform::CrashRecord>(*record);
+      break;
+    case runtime::FrameKind::bootstrap:
+    case runtime::FrameKind::stop:
+      break;  // a child has no business to send these
+  }
+}
+
+void ProcessState::read_reports() {
+  while (control_open_) switch (reader_.advance(control_)) {
+      case runtime::FrameReader::State::complete:
+        take_report(reader_.take());
+        break;
+      case runtime::FrameReader::State::waiting:
+        return;
+      case runtime::FrameReader::State::ended:
+      case runtime::FrameReader::State::corrupt:
+        control_open_ = false;
+    }
+}
+
+bool ProcessState::refresh() {
+  if (phase_ != Phase::running) return phase_ == Phase::ended;
+  read_reports();
+  status_ = child_.poll();
+  if (!status_) return false;
+  read_reports();  // what it sent between the first look and its end
+  phase_ = Phase::ended;
+  control_open_ = false;
+  if (!reading_) control_.close();
+  Registry::instance().remove(this);
+  return true;
+}
+
+// ---- members of Process
+
+bool ProcessState::advance() {
+  const std::scoped_lock lock(registry_mutex());
+  return refresh();
+}
+
+platform::RawHandle ProcessState::control_handle() {
+  const std::scoped_lock lock(registry_mutex());
+  return control_open_ ? control_.readable() : platform::no_handle;
+}
+
+bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
+  platform::RawHandle ended = platform::no_handle;
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_started("join");
+    if (refresh()) return true;
+    ended = child_.sentinel();
+  }
+  return runtime::wait_for_handle(ended, deadline, stop) && advance();
+}
+
+bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& stop) {
+  while (!advance()) {
+    const runtime::StopWakeup wakeup(stop);
+    std::vector<platform::RawHandle> handles = {sentinel_handle()};
+    if (const auto control = control_handle(); control != platform::no_handle) handles.push_back(control);
+    const auto stops = handles.size();
+    if (wakeup.get() != nullptr) handles.push_back(wakeup.get()->waitable());
+    const auto ready = runtime::value_or_throw(platform::wait_any(handles, deadline), quoted(name_));
+    if (ready.empty()) return false;
+    if (ready.front() == stops) throw CancelledError("the wait for " + quoted(name_) + " was given up");
+  }
+  return true;
+}
+
+platform::RawHandle ProcessState::sentinel_handle() {
+  const std::scoped_lock lock(registry_mutex());
+  return child_.sentinel();
+}
+
+bool ProcessState::is_alive() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("is_alive");
+  return is_self_ || (!refresh() && phase_ == Phase::running);
+}
+
+void ProcessState::send(platform::StopSignal signal, const char* member) {
+  const std::scoped_lock lock(registry_mutex());
+  check_started(member);
+  if (refresh()) return;
+  const auto sent = child_.send(signal);
+  if (sent || sent.error().condition == platform::Condition::gone) return;
+  if (signal == platform::StopSignal::interrupt && sent.error().condition == platform::Condition::not_supported)
+    return request_stop();
+  runtime::throw_os_error(sent.error(), quoted(name_));
+}
+
+void ProcessState::request_stop() noexcept {
+  // A child that reads nothing gets no second request: terminate and kill are for that.
+  if (control_open_)
+    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
+}
+
+void ProcessState::stop(Duration grace) {
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_started("stop");
+    if (refresh()) return;
+    request_stop();
+  }
+  if (join_reading(runtime::deadline_after(grace), {})) return;
+  send(platform::StopSignal::terminate, "stop");
+  if (join_reading(runtime::deadline_after(grace), {})) return;
+  send(platform::StopSignal::kill, "stop");
+  join_reading(platform::Deadline::never(), {});
+}
+
+void ProcessState::close() {
+  const std::scoped_lock lock(registry_mutex());
+  if (phase_ == Phase::closed) return;
+  check_usable("close");
+  if (is_self_) throw ValueError("close(): the current process cannot be closed");
+  refresh();
+  if (phase_ == Phase::running || phase_ == Phase::starting)
+    throw ValueError("close(): " + quoted(name_) + " is still running; join() or terminate() it first");
+  release_handles();
+  phase_ = Phase::closed;
+}
+
+void ProcessState::release_handles() noexcept {
+  child_ = platform::ChildProcess();
+  control_open_ = false;
+  control_.close();
+  for (auto& stream : streams_) stream.reset();
+}
+
+std::string ProcessState::name() {
+  if (is_self_) return runtime::self().name();
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("name");
+  return name_;
+}
+
+void ProcessState::set_name(std::string name) {
+  if (is_self_) return runtime::self().set_name(std::move(name));
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("set_name");
+  name_ = std::move(name);
+}
+
+bool ProcessState::daemon() {
+  if (is_self_) return runtime::self().daemon();
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("daemon");
+  return daemon_;
+}
+
+void ProcessState::set_daemon(bool daemon) {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("set_daemon");
+  if (is_self_ || phase_ != Phase::created) throw AssertionError("set_daemon(): the process has started already");
+  daemon_ = daemon;
+}
+
+std::optional<int> ProcessState::pid() {
+  if (is_self_) return platform::current_pid();
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("pid");
+  return pid_ == 0 ? std::nullopt : std::optional(pid_);
+}
+
+std::optional<platform::ExitStatus> ProcessState::exit_status() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("exitcode");
+  refresh();
+  return status_;
+}
+
+std::optional<int> ProcessState::exitcode() {
+  const auto status = exit_status();
+  return status ? std::optional(status->code) : std::nullopt;
+}
+
+ExitKind ProcessState::exit_kind() {
+  const auto status = exit_status();
+  const std::scoped_lock lock(registry_mutex());
+  if (!status) return is_self_ || phase_ == Phase::running ? ExitKind::running : ExitKind::not_started;
+  switch (status->kind) {
+    case platform::ExitStatus::Kind::exited:
+      return ExitKind::exited;
+    case platform::ExitStatus::Kind::signalled:
+      return ExitKind::signalled;
+    case platform::ExitStatus::Kind::faulted:
+      return ExitKind::faulted;
+    case platform::ExitStatus::Kind::unknown:
+      break;
+  }
+  return ExitKind::unknown;
+}
+
+std::string ProcessState::exit_reason() {
+  const auto kind = exit_kind();
+  if (kind == ExitKind::not_started) return "not started";
+  if (kind == ExitKind::running) return "running";
+  return platform::describe(*exit_status());
+}
+
+runtime::ChildReport ProcessState::report() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("exception");
+  refresh();
+  return report_;
+}
+
+Sentinel ProcessState::sentinel() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("sentinel");
+  if (is_self_ || phase_ == Phase::created || phase_ == Phase::starting)
+    throw ValueError("sentinel(): " + quoted(name_) + " was not started");
+  return {NativeHandle((NativeHandle::native_type)child_.sentinel()), identity_};
+}
+
+std::vector<std::byte> ProcessState::authkey() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("authkey");
+  return authkey_.empty() ? runtime::self().authkey() : authkey_;
+}
+
+void ProcessState::set_authkey(std::vector<std::byte> key) {
+  if (key.empty()) throw ValueError("set_authkey(): the key is empty");
+  if (is_self_) return runtime::self().set_authkey(std::move(key));
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("set_authkey");
+  if (phase_ != Phase::created) throw AssertionError("set_authkey(): the process has started already");
+  authkey_ = std::move(key);
+}
+
+ByteStream& ProcessState::stream(std::size_t index) {
+  constexpr std::array names = {"standard_input", "standard_output", "standard_error"};
+  const std::scoped_lock lock(registry_mutex());
+  check_usable(names[index]);
+  if (!streams_[index] || phase_ == Phase::created || phase_ == Phase::starting)
+    throw ValueError(std::string(names[index]) + "(): " + quoted(name_) +
+                     " was not started with Stdio::pipe for this stream");
+  return *streams_[index];
+}
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,110 @@
+// The processes that this one has started: who runs, who has ended unseen, and what happens to them at the end
+// of the program.
+#include <multiprocessing/freeze_support.hpp>
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "launch/process_state.hpp"
+#include "launch/registry_mutex.hpp"
+#include "launch/self.hpp"
+#include "support/deadline.hpp"
+
+namespace multiprocessing::runtime {
+
+std::mutex& registry_mutex() noexcept {
+  static std::mutex& instance = *new std::mutex;  // outlives every static Process of the application
+  return instance;
+}
+
+}  // namespace multiprocessing::runtime
+
+namespace multiprocessing::detail {
+
+using runtime::registry_mutex;
+
+struct Registry::State {
+  std::vector<std::shared_ptr<ProcessState>> running;
+  std::set<ProcessState*> holding;  ///< all that hold handles of a child, ended ones too
+  std::size_t next_look = 0;
+};
+
+Registry::Registry() : state_(std::make_unique<State>()) {}
+
+Registry& Registry::instance() {
+  static Registry& instance = *new Registry;
+  return instance;
+}
+
+void Registry::add(std::shared_ptr<ProcessState> state) {
+  state_->holding.insert(state.get());
+  state_->running.push_back(std::move(state));
+}
+
+void Registry::remove(ProcessState* state) noexcept {
+  auto& running = state_->running;
+  const auto found = std::find_if(running.begin(), running.end(), [=](const auto& each) { return each.get() == state; });
+  if (found != running.end()) {
+    // The caller holds the mutex and a reference of its own, so that this never destroys the state.
+    std::swap(*found, running.back());
+    running.pop_back();
+  } else {
+    state_->holding.erase(state);
+  }
+}
+
+void Registry::look_at_some() noexcept {
+  // Ended children that nobody asks about are reaped a few at each start, so that they neither pile up nor
+  // make starting slow.
+  constexpr std::size_t at_once = 4;
+  std::vector<std::shared_ptr<ProcessState>> kept;
+  const std::scoped_lock lock(registry_mutex());
+  for (std::size_t i = 0; i < at_once && !state_->running.empty(); ++i) {
+    state_->next_look = (state_->next_look + 1) % state_->running.size();
+    kept.push_back(state_->running[state_->next_look]);
+    kept.back()->refresh();
+  }
+}
+
+std::vector<std::shared_ptr<ProcessState>> Registry::active() {
+  std::vector<std::shared_ptr<ProcessState>> all;
+  {
+    const std::scoped_lock lock(registry_mutex());
+    all = state_->running;
+    for (const auto& state : all) state->refresh();
+  }
+  std::erase_if(all, [](const auto& state) { return !state->is_alive(); });
+  return all;
+}
+
+void Registry::lock() noexcept { registry_mutex().lock(); }
+void Registry::unlock() noexcept { registry_mutex().unlock(); }
+
+void Registry::forget_in_child() noexcept {
+  for (ProcessState* state : state_->holding) state->release_handles();
+  state_->holding.clear();
+  // Dropping the last reference here would lock the mutex again; the child keeps the few bytes instead.
+  static_cast<void>(new std::vector<std::shared_ptr<ProcessState>>(std::exchange(state_->running, {})));
+}
+
+void Registry::run_exit_rule() noexcept {
+  constexpr std::chrono::seconds grace(5);
+  try {
+    auto children = active();
+    std::erase_if(children, [](const auto& child) { return child->pid() == std::nullopt; });
+    const auto daemons_end =
+        std::partition(children.begin(), children.end(), [](const auto& child) { return child->daemon(); });
+    const std::span daemons(children.begin(), daemons_end);
+    for (const auto& child : daemons) child->send(platform::StopSignal::terminate, "terminate");
+    const auto deadline = runtime::deadline_after(grace);
+    for (const auto& child : daemons)
+      if (!child->join(deadline, {})) child->send(platform::StopSignal::kill, "kill");
+    for (const auto& child : children) child->join(platform::Deadline::never(), {});
+  } catch (...) {
+    // At the end of the program there is nobody to tell; what still runs ends with the control channel.
+  }
+}
+
+void run_exit_rule() noexcept { Registry::instance().run_exit_rule(); }
+
+}  // namespace multiprocessing::detail

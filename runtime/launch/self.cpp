@@ -1,0 +1,162 @@
+// The state of this process, and the thread that watches a child's parent.
+#include "launch/self.hpp"
+
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "contract/crypto.hpp"
+#include "contract/system.hpp"
+#include "contract/wait.hpp"
+#include "support/errors.hpp"
+#include "support/log.hpp"
+
+namespace multiprocessing::runtime {
+
+// ---- ParentLink
+
+ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent)
+    : channel_(std::move(channel)), parent_(parent) {
+  // Without a sentinel (an old kernel, a container's rules) the end of the channel alone must do.
+  if (auto sentinel = platform::open_sentinel(parent)) parent_sentinel_ = std::move(*sentinel);
+}
+
+bool ParentLink::wait_for_more() noexcept {
+  const std::array handles = {channel_.readable(), parent_sentinel_.get()};
+  const auto watched = std::span(handles).first(parent_sentinel_ ? 2 : 1);
+  const auto ready = platform::wait_any(watched, platform::Deadline::never());
+  // What the parent sent before it died is still to be read.
+  return ready && !ready->empty() && ready->front() == 0;
+}
+
+std::optional<Frame> ParentLink::next_frame() {
+  for (;;) switch (reader_.advance(channel_)) {
+      case FrameReader::State::complete:
+        return reader_.take();
+      case FrameReader::State::waiting:
+        if (!wait_for_more()) return std::nullopt;
+        break;
+      case FrameReader::State::ended:
+      case FrameReader::State::corrupt:
+        return std::nullopt;
+    }
+}
+
+void ParentLink::abandon() noexcept {
+  channel_.close();
+  parent_sentinel_.reset();
+}
+
+// ---- Self
+
+struct Self::State {
+  mutable std::mutex mutex;
+  std::string name = "MainProcess";
+  std::vector<std::uint32_t> lineage;
+  std::uint32_t children = 0;
+  bool daemon = false;
+  std::vector<std::byte> authkey;
+  std::string parent_name;
+};
+
+Self::Self() : state_(std::make_unique<State>()) {}
+
+Self& self() {
+  static Self& instance = *new Self;
+  return instance;
+}
+
+std::uint32_t Self::next_child_number() {
+  const std::scoped_lock lock(state_->mutex);
+  return ++state_->children;
+}
+
+std::vector<std::uint32_t> Self::lineage() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->lineage;
+}
+
+std::string Self::name() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->name;
+}
+
+void Self::set_name(std::string name) {
+  const std::scoped_lock lock(state_->mutex);
+  set_log_process_name(name);
+  state_->name = std::move(name);
+}
+
+bool Self::daemon() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->daemon;
+}
+
+std::vector<std::byte> Self::authkey() const {
+  const std::scoped_lock lock(state_->mutex);
+  if (state_->authkey.empty()) {
+    std::vector<std::byte> key(32);
+    if (const auto drawn = platform::random_bytes(key); !drawn) throw_os_error(drawn.error(), "authkey");
+    state_->authkey = std::move(key);
+  }
+  return state_->authkey;
+}
+
+void Self::set_authkey(std::vector<std::byte> key) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->authkey = std::move(key);
+}
+
+std::optional<std::string> Self::parent_name() const {
+  if (!is_child()) return std::nullopt;
+  const std::scoped_lock lock(state_->mutex);
+  return state_->parent_name;
+}
+
+void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked) {
+  // A new state, because in a forked child the old one's mutex may be held by a thread that is not here.
+  auto state = std::make_unique<State>();
+  state->name = settings.name;
+  state->lineage = settings.lineage;
+  state->daemon = settings.daemon;
+  state->authkey = settings.authkey;
+  state->parent_name = settings.parent_name;
+  if (link_) link_->abandon();
+  if (forked) static_cast<void>(state_.release());
+  state_ = std::move(state);
+  link_ = std::move(link);
+  stop_ = StopSource();
+  forked_ = forked;
+  set_log_process_name(settings.name);
+}
+
+std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage) {
+  std::string name = class_name;
+  char separator = '-';
+  for (const auto number : lineage) {
+    name += separator + std::to_string(number);
+    separator = ':';
+  }
+  return name;
+}
+
+// ---- the watch on the parent
+
+namespace {
+
+void follow_parent(ParentLink& link, bool keep_running) {
+  while (const auto frame = link.next_frame())
+    if (frame->kind == FrameKind::stop) self().stop_source().request_stop();
+  if (!keep_running) platform::end_now(1);
+  self().stop_source().request_stop();
+}
+
+}  // namespace
+
+void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running) {
+  const auto started =
+      platform::run_in_background([link = std::move(link), keep_running] { follow_parent(*link, keep_running); });
+  if (!started) throw_os_error(started.error(), "the thread that watches the parent");
+}
+
+}  // namespace multiprocessing::runtime

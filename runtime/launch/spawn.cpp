@@ -1,0 +1,107 @@
+// The start method "spawn": the program is executed anew, and everything that its child needs is written to it.
+#include <array>
+#include <multiprocessing/errors.hpp>
+#include <utility>
+
+#include "contract/system.hpp"
+#include "launch/child_main.hpp"
+#include "launch/self.hpp"
+#include "launch/start_strategy.hpp"
+#include "support/errors.hpp"
+#include "wire/frame.hpp"
+
+namespace multiprocessing::runtime {
+namespace {
+
+struct Program {
+  std::string launch;             ///< what is executed
+  std::vector<std::string> head;  ///< argv up to and with the program's own name
+};
+
+Program choose_program(const ChildSettings& settings) {
+  const auto& prefix = settings.executable_prefix;
+  std::string path = settings.executable;
+  std::string name = path;
+  if (path.empty()) {
+    const auto own = value_or_throw(platform::executable_path(), "this program");
+    path = prefix.empty() ? own.launch : own.real;
+    name = own.real;
+  }
+  if (prefix.empty()) return {path, {name}};
+  Program program{prefix.front(), prefix};
+  program.head.push_back(path);
+  return program;
+}
+
+std::optional<std::vector<std::string>> environment_of(const ProcessOptions& options) {
+  if (!options.environment) return std::nullopt;
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : *options.environment) entries.push_back(name + '=' + value);
+  return entries;
+}
+
+/// The bootstrap frame's body: settings, then the target's own data.
+detail::Encoder write_record(StartRequest& request) {
+  const auto parent = platform::current_identity();
+  request.settings.parent_pid = parent.pid;
+  request.settings.parent_start_time = parent.start_time;
+  auto child = request.subject.target();
+  request.settings.target = describe_target(child.target, std::move(child.type_name));
+  request.settings.target.is_object = child.is_object;
+  detail::Encoder record;
+  detail::encode(record, request.settings);
+  request.subject.encode(record);
+  return record;
+}
+
+platform::LaunchRequest plan_launch(const StartRequest& request, platform::RawHandle channel) {
+  auto program = choose_program(request.settings);
+  platform::LaunchRequest launch;
+  launch.executable = std::move(program.launch);
+  launch.arguments = std::move(program.head);
+  launch.arguments.emplace_back(bootstrap_flag);
+  launch.arguments.push_back("channel=" + std::to_string(channel));
+  launch.arguments.push_back("parent=" + std::to_string(request.settings.parent_pid) + ':' +
+                             std::to_string(request.settings.parent_start_time));
+  launch.environment = environment_of(request.options);
+  launch.working_directory = request.options.working_directory;
+  launch.streams = request.streams;
+  launch.inherited = channel;
+  launch.priority = static_cast<platform::PriorityClass>(request.options.priority);
+  launch.ends_with_parent = !request.settings.keep_running;
+  launch.new_console = request.options.new_console;
+  return launch;
+}
+
+class SpawnStrategy : public StartStrategy {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "spawn"; }
+
+  [[nodiscard]] StartedChild start(StartRequest& request) override {
+    if (!can_be_re_executed())
+      throw RuntimeError("start(): begin main() with multiprocessing::freeze_support(); the child is this program "
+                         "executed anew, and would run main() instead of its target");
+    const auto record = write_record(request);
+    auto ends = value_or_throw(platform::channel_pair(), "the control channel");
+    const auto launch = plan_launch(request, ends.second.get());
+    StartedChild child{value_or_throw(platform::launch(launch), launch.executable), std::move(ends.first)};
+    ends.second.close();  // now only the child holds it, and its death is the channel's end
+    deliver(child, record);
+    return child;
+  }
+
+ private:
+  static void deliver(StartedChild& child, const detail::Encoder& record) {
+    const auto sent = send_frame(child.control, FrameKind::bootstrap, record.bytes(), platform::Deadline::never());
+    // A child that ended before it read all of it is a child that ended: its exit code tells how.
+    if (sent || sent.error().condition == platform::Condition::broken) return;
+    static_cast<void>(child.process.send(platform::StopSignal::kill));
+    throw_os_error(sent.error(), "the arguments of the child");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<StartStrategy> make_spawn_strategy() { return std::make_unique<SpawnStrategy>(); }
+
+}  // namespace multiprocessing::runtime
