@@ -1,0 +1,19 @@
+// Handles that go nowhere.
+#include "contract/handle_transfer.hpp"
+
+#include "contract/fault.hpp"
+#include "not_supported.hpp"
+
+namespace multiprocessing::platform {
+
+Status send_handles(Channel&, std::span<const RawHandle>, Deadline) {
+  if (const auto fault = fault_point(Call::send_handles)) return *fault;
+  return not_supported("send_handles");
+}
+
+Result<std::vector<Handle>> receive_handles(Channel&, std::size_t, Deadline) {
+  if (const auto fault = fault_point(Call::receive_handles)) return *fault;
+  return not_supported("receive_handles");
+}
+
+}  // namespace multiprocessing::platform
