@@ -1,0 +1,462 @@
+// Every call of the fault table fails exactly as planned, with each condition that it documents, and
+// leaks nothing; so does a whole conversation with a child in which any one call fails.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "contract/capabilities.hpp"
+#include "contract/channel.hpp"
+#include "contract/crash.hpp"
+#include "contract/crypto.hpp"
+#include "contract/event_loop.hpp"
+#include "contract/fault.hpp"
+#include "contract/handle_transfer.hpp"
+#include "contract/image.hpp"
+#include "contract/process.hpp"
+#include "contract/system.hpp"
+#include "contract/wait.hpp"
+#include "test_support/child.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
+#include "test_support/messages.hpp"
+#include "test_support/results.hpp"
+#include "test_support/watchdog.hpp"
+
+namespace multiprocessing::platform::fault_tests {
+namespace {
+
+using namespace test_support;
+
+/// Clears the plan before and after, whatever a test leaves in it.
+struct CleanPlan {
+  CleanPlan() { fault_plan::clear(); }
+  CleanPlan(const CleanPlan&) = delete;
+  CleanPlan& operator=(const CleanPlan&) = delete;
+  ~CleanPlan() { fault_plan::clear(); }
+};
+
+struct Pair {
+  std::pair<Channel, Channel> ends = must(channel_pair());
+  Channel& left = ends.first;
+  Channel& right = ends.second;
+  RawHandle raw = left.get();
+};
+
+// One way to make each call: first everything that it needs, then `ready()`, then the call itself, once.
+using Ready = const std::function<void()>&;
+
+Outcome make_duplicate_handle(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  ready();
+  const auto copy = duplicate_handle(wakeup.waitable());
+  if (copy) close_handle(*copy);
+  return outcome(copy);
+}
+
+Outcome make_wait_one(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  wakeup.notify();
+  ready();
+  return outcome(wait_one(wakeup.waitable(), patience()));
+}
+
+Outcome make_wait_any(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  wakeup.notify();
+  const std::vector<RawHandle> handles(70, wakeup.waitable());
+  ready();
+  return outcome(wait_any(handles, patience()));
+}
+
+Outcome make_wait_set_add(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  auto set = must(WaitSet::create());
+  ready();
+  const auto result = outcome(set.add(wakeup.waitable(), 1));
+  CHECK(set.size() == (result == success ? 1 : 0));
+  return result;
+}
+
+Outcome make_channel_adopt(Ready ready) {
+  const Pair pair;
+  Handle copy(must(duplicate_handle(pair.raw)));
+  ready();
+  return outcome(Channel::adopt(std::move(copy)));
+}
+
+Outcome make_channel_read(Ready ready) {
+  Pair pair;
+  must(pair.left.write_all(pattern(1, 1), patience()));
+  std::byte byte{};
+  must(wait_one(pair.right.readable(), patience()));
+  ready();
+  return outcome(pair.right.read_some(std::span(&byte, 1)));
+}
+
+Outcome make_channel_write(Ready ready) {
+  Pair pair;
+  ready();
+  return outcome(pair.left.write_all(pattern(1, 1), patience()));
+}
+
+Outcome make_send_handles(Ready ready) {
+  Pair pair;
+  ready();
+  const auto result = outcome(send_handles(pair.left, std::span(&pair.raw, 1), patience()));
+  if (result == success) must(receive_handles(pair.right, 1, patience()));
+  return result;
+}
+
+Outcome make_receive_handles(Ready ready) {
+  Pair pair;
+  must(send_handles(pair.left, std::span(&pair.raw, 1), patience()));
+  ready();
+  const auto result = outcome(receive_handles(pair.right, 1, patience()));
+  if (result == Condition::out_of_handles) {  // the stream is still in step
+    send_text(pair.left, "next");
+    CHECK(receive_text(pair.right) == "next");
+  }
+  return result;
+}
+
+Outcome make_launch(Ready ready) {
+  const auto request = request_for(exit_with, {"0"});
+  ready();
+  auto child = launch(request);
+  if (child) CHECK(join(*child) == exited(0));
+  return outcome(child);
+}
+
+Outcome make_fork_process(Ready ready) {
+  ready();
+  auto fork = fork_process({});
+  if (!fork) return outcome(fork);
+  if (fork->in_child) end_now(0);
+  CHECK(join(fork->child) == exited(0));
+  return success;
+}
+
+Outcome make_open_sentinel(Ready ready) {
+  const auto self = current_identity();
+  ready();
+  return outcome(open_sentinel(self));
+}
+
+Outcome make_bind_standard_streams(Ready ready) {
+  ready();
+  return outcome(bind_standard_streams({}));
+}
+
+Outcome make_change_working_directory(Ready ready) {
+  const auto path = std::filesystem::current_path().u8string();
+  ready();
+  return outcome(change_working_directory({path.begin(), path.end()}));
+}
+
+Outcome make_event_loop_watch(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  const auto loop = must(EventLoop::create());
+  ready();
+  return outcome(loop->watch(wakeup.waitable(), [] { return false; }));
+}
+
+Outcome make_event_loop_at(Ready ready) {
+  const auto loop = must(EventLoop::create());
+  ready();
+  return outcome(loop->at(Deadline::never(), [] {}));
+}
+
+Outcome make_random_bytes(Ready ready) {
+  std::array<std::byte, 8> bytes;
+  ready();
+  return outcome(random_bytes(bytes));
+}
+
+Outcome make_run_in_background(Ready ready) {
+  const Wakeup ran = must(Wakeup::create());
+  ready();
+  const auto result = outcome(run_in_background([&] { ran.notify(); }));
+  if (result == success) must(wait_one(ran.waitable(), patience()));
+  return result;
+}
+
+Outcome make_arm_crash_report(Ready ready) {
+  const Pair pair;
+  ready();
+  const auto result = outcome(arm_crash_reports(pair.raw, {}));
+  if (result == success) disarm_crash_reports();
+  return result;
+}
+
+Outcome make_load_image(Ready ready) {
+  ready();
+  return outcome(load_image("no/such/library"));  // nothing can be loaded everywhere
+}
+
+/// For calls that need nothing made before.
+template <class Function>
+auto plain(Function function) {
+  return [function](Ready ready) {
+    ready();
+    return outcome(function());
+  };
+}
+
+/// Makes the call once, after `ready` was called.
+std::function<Outcome(Ready)> maker_of(Call call) {
+  switch (call) {
+    case Call::duplicate_handle:
+      return make_duplicate_handle;
+    case Call::wait_one:
+      return make_wait_one;
+    case Call::wait_any:
+      return make_wait_any;
+    case Call::wakeup_create:
+      return plain([] { return Wakeup::create(); });
+    case Call::wait_set_create:
+      return plain([] { return WaitSet::create(); });
+    case Call::wait_set_add:
+      return make_wait_set_add;
+    case Call::channel_pair:
+      return plain([] { return channel_pair(); });
+    case Call::channel_adopt:
+      return make_channel_adopt;
+    case Call::channel_read:
+      return make_channel_read;
+    case Call::channel_write:
+      return make_channel_write;
+    case Call::stream_pipe:
+      return plain([] { return stream_pipe(Direction::child_writes); });
+    case Call::send_handles:
+      return make_send_handles;
+    case Call::receive_handles:
+      return make_receive_handles;
+    case Call::launch:
+      return make_launch;
+    case Call::fork_process:
+      return make_fork_process;
+    case Call::open_sentinel:
+      return make_open_sentinel;
+    case Call::bind_standard_streams:
+      return make_bind_standard_streams;
+    case Call::change_working_directory:
+      return make_change_working_directory;
+    case Call::event_loop_create:
+      return plain([] { return EventLoop::create(); });
+    case Call::event_loop_watch:
+      return make_event_loop_watch;
+    case Call::event_loop_at:
+      return make_event_loop_at;
+    case Call::executable_path:
+      return plain([] { return executable_path(); });
+    case Call::random_bytes:
+      return make_random_bytes;
+    case Call::run_in_background:
+      return make_run_in_background;
+    case Call::arm_crash_report:
+      return make_arm_crash_report;
+    case Call::load_image:
+      return make_load_image;
+  }
+  return {};
+}
+
+/// Calls that this system cannot make at all, and what an honest one then answers.
+Outcome without_fault(Call call) {
+  const auto& can = capabilities();
+  const bool missing = (call == Call::fork_process && !can.fork) ||
+                       (call == Call::open_sentinel && !can.foreign_sentinels) ||
+                       (call == Call::send_handles && !can.handle_transfer);
+  if (missing) return Condition::not_supported;
+  if (call == Call::load_image) return Condition::not_found;
+  return success;
+}
+
+bool can_be_made(Call call) {
+  if (call == Call::bind_standard_streams) return capabilities().fork;  // only forked children need it
+  if (call == Call::receive_handles) return capabilities().handle_transfer;
+  return true;
+}
+
+/// An error of the contract, thrown out of a conversation.
+struct Injected {
+  Error error;
+};
+
+template <class T>
+T need(Result<T> result) {
+  if (!result) throw Injected{result.error()};
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+const ChildFunction answers_with_a_handle("answers_with_a_handle", [](ChildContext& context) {
+  const auto text = receive_text(context.channel);
+  send_text(context.channel, text);
+  const RawHandle raw = context.channel.get();
+  if (capabilities().handle_transfer) must(send_handles(context.channel, std::span(&raw, 1), patience()));
+  return at_end(context.channel) ? 0 : 1;
+});
+
+/// Everything that parent and child have to do with each other, once.
+void converse() {
+  const auto path = need(executable_path());
+  CHECK_FALSE(path.real.empty());
+  std::array<std::byte, 8> number;
+  need(random_bytes(number));
+  auto [ours, theirs] = need(channel_pair());
+  const auto wakeup = need(Wakeup::create());
+  auto output = need(stream_pipe(Direction::child_writes));
+  Inherited inherited;
+  inherited.handle = theirs.get();
+  auto request = request_for(answers_with_a_handle, {}, inherited);
+  request.streams[1] = {StreamBinding::Source::handle, output.child.get()};
+  Child child(need(launch(request)), std::move(ours));
+  theirs.close();
+  output.child.reset();
+  auto set = need(WaitSet::create());
+  need(set.add(child.process.sentinel(), 1));
+  need(set.add(child.channel.readable(), 2));
+
+  const std::array<std::uint32_t, 2> text{4, 0x2a2a2a2a};  // as send_text() writes it
+  need(child.channel.write_all(std::as_bytes(std::span(text)), patience()));
+  std::array<std::uint32_t, 2> answer{};
+  need(child.channel.read_all(std::as_writable_bytes(std::span(answer)), patience(), &wakeup));
+  CHECK(answer == text);
+  if (capabilities().handle_transfer) {
+    const auto handles = need(receive_handles(child.channel, 1, patience()));
+    CHECK(handles.size() == 1);
+  }
+  child.channel.close();
+  const auto loop = need(EventLoop::create());
+  const auto ended = need(Wakeup::create());
+  need(loop->watch(child.process.sentinel(), [&] {
+    ended.notify();
+    return false;
+  }));
+  need(loop->at(Deadline::now(), [] {}));
+  const std::array handles{ended.waitable(), wakeup.waitable()};
+  CHECK(need(wait_any(handles, patience())) == std::vector<std::size_t>{0});
+  need(wait_one(child.process.sentinel(), patience()));
+  CHECK(child.process.poll() == exited(0));
+}
+
+const ChildFunction fails_by_environment("fails_by_environment", [](ChildContext&) {
+  const Wakeup first = must(Wakeup::create());
+  if (outcome(Wakeup::create()) != Condition::out_of_memory) return 1;
+  const Wakeup third = must(Wakeup::create());
+  if (outcome(WaitSet::create()) != Condition::out_of_handles) return 2;
+  return fault_plan::injected() == 2 ? 0 : 3;
+});
+
+const ChildFunction tells_forced("tells_forced", [](ChildContext&) {
+  return (forced("one") ? 1 : 0) + (forced("two") ? 2 : 0) + (forced("three") ? 4 : 0);
+});
+
+}  // namespace
+
+TEST_SUITE("contract.faults") {
+  TEST_CASE_FIXTURE(LeakCheck, "every call fails as planned, leaks nothing, and works again") {
+    const CleanPlan clean;
+    for (const FaultRow& row : fault_table) {
+      CAPTURE(row.name);
+      if (!can_be_made(row.call)) continue;
+      const auto make = maker_of(row.call);
+      REQUIRE(make);
+      CHECK(make([] {}) == without_fault(row.call));
+      for (const Condition condition : row.distinct()) {
+        CAPTURE(condition);
+        if (row.call == Call::send_handles && !capabilities().handle_transfer) continue;
+        const Holdings before = holdings();
+        fault_plan::clear();
+        CHECK(make([&] { fault_plan::fail(row.call, 1, condition); }) == condition);
+        CHECK(fault_plan::injected() == 1);
+        fault_plan::clear();
+        CHECK(make([] {}) == without_fault(row.call));
+        CHECK(returns_to(before));
+      }
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "an injected error says which call it was") {
+    const CleanPlan clean;
+    fault_plan::fail(Call::wakeup_create, 2, Condition::out_of_handles);
+    CHECK(outcome(Wakeup::create()) == success);
+    const auto failed = Wakeup::create();
+    REQUIRE(outcome(failed) == Condition::out_of_handles);
+    CHECK(std::string(failed.error().call) == "wakeup_create");
+    CHECK(outcome(Wakeup::create()) == success);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a conversation in which any one call fails reports it, leaks nothing, ends") {
+    const CleanPlan clean;
+    converse();
+    for (const FaultRow& row : fault_table) {
+      CAPTURE(row.name);
+      for (const Condition condition : row.distinct()) {
+        CAPTURE(condition);
+        bool injected = true;
+        for (std::uint64_t n = 1; injected; ++n) {
+          CAPTURE(n);
+          const Holdings before = holdings();
+          fault_plan::clear();
+          fault_plan::fail(row.call, n, condition);
+          Outcome reported;
+          try {
+            converse();
+          } catch (const Injected& failure) {
+            reported = failure.error.condition;
+          } catch (const std::exception&) {
+            reported = condition;  // by one of the helpers that the conversation uses
+          }
+          injected = fault_plan::injected() > 0;
+          CHECK(reported == (injected ? Outcome(condition) : success));
+          REQUIRE(n < 100);
+          CHECK(returns_to(before));
+        }
+      }
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "bytes arrive although each write and each read is cut short") {
+    const CleanPlan clean;
+    auto [left, right] = must(channel_pair());
+    fault_plan::cut(Call::channel_write, 3);
+    fault_plan::cut(Call::channel_read, 2);
+    const auto sent = pattern(1001, 4);
+    std::vector<std::byte> received(sent.size());
+    must(left.write_all(sent, patience()));
+    must(right.read_all(received, patience()));
+    CHECK((received == sent));
+    must(left.write_all(sent, patience()));
+    must(wait_one(right.readable(), patience()));
+    CHECK(must(right.read_some(received)) <= 2);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a child takes its plan from the environment") {
+    auto request = request_for(fails_by_environment);
+    request.environment = std::vector<std::string>{
+        "MULTIPROCESSING_FAULT=wakeup_create:2:out_of_memory,wait_set_create:1:out_of_handles"};
+    for (const char* name : {"SystemRoot", "MULTIPROCESSING_FORCE", "ASAN_OPTIONS", "TSAN_OPTIONS", "PATH"})
+      if (const auto value = environment_variable(name))
+        request.environment->push_back(std::string(name) + "=" + *value);
+    auto child = must(launch(request));
+    CHECK(join(child) == exited(0));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a child takes the fallbacks that its environment names") {
+    auto request = request_for(tells_forced);
+    request.environment = std::vector<std::string>{"MULTIPROCESSING_FORCE=one,three"};
+    for (const char* name : {"SystemRoot", "ASAN_OPTIONS", "TSAN_OPTIONS", "PATH"})
+      if (const auto value = environment_variable(name))
+        request.environment->push_back(std::string(name) + "=" + *value);
+    auto child = must(launch(request));
+    CHECK(join(child) == exited(5));
+  }
+}
+
+}  // namespace multiprocessing::platform::fault_tests

@@ -1,0 +1,56 @@
+// The main() of the conformance suite. The same program is also every child that a test starts.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdio>
+#include <vector>
+
+#include "contract/console.hpp"
+#include "contract/crypto.hpp"
+#include "contract/event_loop.hpp"
+#include "contract/system.hpp"
+#include "contract/wait.hpp"
+#include "test_support/child.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
+#include "test_support/results.hpp"
+
+namespace {
+
+using namespace multiprocessing;
+using test_support::must;
+
+/// Uses once what a backend may set up for the whole process, so that leak counts begin after it.
+void touch_everything() {
+  auto child = test_support::start(test_support::exit_with, {"0"});
+  child.join();
+  std::vector<platform::Wakeup> wakeups;
+  std::vector<platform::RawHandle> handles;
+  for (int i = 0; i < 70; ++i)
+    handles.push_back(wakeups.emplace_back(must(platform::Wakeup::create())).waitable());
+  must(platform::wait_any(handles, platform::Deadline::after(std::chrono::milliseconds(1))));
+  const auto loop = must(platform::EventLoop::create());
+  must(loop->at(platform::Deadline::now(), [] {}));
+  std::array<std::byte, 16> bytes;
+  must(platform::random_bytes(bytes));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (const auto code = test_support::run_child_if_asked(argc, argv)) return *code;
+  platform::silence_crash_dialogs();
+  test_support::install_watchdog();
+  test_support::set_warm_up(touch_everything);
+
+  doctest::Context context(argc, argv);
+  context.setOption("no-intro", true);
+  const int result = context.run();
+  if (context.shouldExit()) return result;
+  if (test_support::cases_run() == 0) {
+    std::fputs("no test case matched the filters\n", stderr);
+    return 1;
+  }
+  return result;
+}

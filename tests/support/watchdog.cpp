@@ -1,0 +1,109 @@
+// The watchdog: one thread that sleeps until the limit of what is watched, then prints all notes and aborts.
+#include "test_support/watchdog.hpp"
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "contract/process.hpp"
+
+namespace multiprocessing::test_support {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Watch {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string name;
+  std::optional<Clock::time_point> expires;
+  bool running = false;
+  std::map<unsigned long long, std::string> notes;
+  unsigned long long next_note = 0;
+};
+
+// Never destroyed: its thread lives as long as the program.
+Watch& watch() {
+  static Watch& instance = *new Watch;
+  return instance;
+}
+
+[[noreturn]] void give_up(const Watch& state) {
+  std::fprintf(stderr, "watchdog: process %d: \"%s\" took too long\n", platform::current_pid(),
+               state.name.c_str());
+  if (state.notes.empty()) std::fprintf(stderr, "watchdog: nobody left a note of what he waits for\n");
+  for (const auto& [id, what] : state.notes) std::fprintf(stderr, "watchdog: waiting for %s\n", what.c_str());
+  std::fflush(stderr);
+  std::abort();
+}
+
+void stand_guard() {
+  Watch& state = watch();
+  std::unique_lock lock(state.mutex);
+  for (;;) {
+    if (!state.expires) {
+      state.changed.wait(lock);
+    } else if (Clock::now() < *state.expires) {
+      const auto until = *state.expires;  // a copy: the wait reads it while others may change it
+      state.changed.wait_until(lock, until);
+    } else {
+      give_up(state);
+    }
+  }
+}
+
+}  // namespace
+
+bool emulated() {
+  static const bool answer = [] {
+    const char* launcher = std::getenv("MULTIPROCESSING_TEST_LAUNCHER");
+    return launcher != nullptr && *launcher != '\0';
+  }();
+  return answer;
+}
+
+std::chrono::seconds time_limit() { return std::chrono::seconds(emulated() ? 180 : 60); }
+
+platform::Deadline patience() { return platform::Deadline::after(time_limit() / 2); }
+
+void watch_over(std::string name, std::chrono::seconds limit) {
+  Watch& state = watch();
+  const std::lock_guard lock(state.mutex);
+  state.name = std::move(name);
+  state.expires = Clock::now() + limit;
+  if (!std::exchange(state.running, true)) std::thread(stand_guard).detach();
+  state.changed.notify_all();
+}
+
+void watch_ends() {
+  Watch& state = watch();
+  const std::lock_guard lock(state.mutex);
+  state.expires.reset();
+  state.changed.notify_all();
+}
+
+std::string watched_name() {
+  Watch& state = watch();
+  const std::lock_guard lock(state.mutex);
+  return state.name;
+}
+
+WaitingFor::WaitingFor(std::string what) {
+  Watch& state = watch();
+  const std::lock_guard lock(state.mutex);
+  id_ = state.next_note++;
+  state.notes.emplace(id_, std::move(what));
+}
+
+WaitingFor::~WaitingFor() {
+  Watch& state = watch();
+  const std::lock_guard lock(state.mutex);
+  state.notes.erase(id_);
+}
+
+}  // namespace multiprocessing::test_support

@@ -1,0 +1,116 @@
+// The fault plan of test builds: which call fails, when, and how often it was made.
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "contract/fault.hpp"
+#include "test_support/results.hpp"
+
+namespace multiprocessing::platform::fault_plan_tests {
+namespace {
+
+struct CleanPlan {
+  CleanPlan() { fault_plan::clear(); }
+  CleanPlan(const CleanPlan&) = delete;
+  CleanPlan& operator=(const CleanPlan&) = delete;
+  ~CleanPlan() { fault_plan::clear(); }
+};
+
+test_support::Outcome pass(Call call) {
+  const auto fault = fault_point(call);
+  if (!fault) return test_support::success;
+  return fault->condition;
+}
+
+using test_support::success;
+
+}  // namespace
+
+TEST_SUITE("unit.fault_plan") {
+  TEST_CASE("the table has one row for each call, in order, under a name of its own") {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < fault_table.size(); ++i) {
+      CHECK(static_cast<std::size_t>(fault_table[i].call) == i);
+      CHECK(&fault_row(fault_table[i].call) == &fault_table[i]);
+      names.insert(fault_table[i].name);
+      const auto conditions = fault_table[i].distinct();
+      CHECK(std::set<Condition>(conditions.begin(), conditions.end()).size() == conditions.size());
+    }
+    CHECK(names.size() == fault_table.size());
+    CHECK(fault_row(Call::wait_one).distinct().size() == 1);
+    CHECK(fault_row(Call::launch).distinct().size() == 4);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "without a plan nothing fails, and calls are counted") {
+    for (int i = 0; i < 3; ++i) CHECK(pass(Call::launch) == success);
+    CHECK(fault_plan::count(Call::launch) == 3);
+    CHECK(fault_plan::count(Call::wait_one) == 0);
+    CHECK(fault_plan::injected() == 0);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "the call that was meant fails, once") {
+    CHECK(pass(Call::launch) == success);
+    fault_plan::fail(Call::launch, 2, Condition::out_of_memory);
+    CHECK(pass(Call::launch) == success);
+    CHECK(pass(Call::wait_any) == success);
+    CHECK(pass(Call::launch) == Condition::out_of_memory);
+    CHECK(pass(Call::launch) == success);
+    CHECK(fault_plan::injected() == 1);
+    CHECK(fault_plan::count(Call::launch) == 4);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "an injected error names its call") {
+    fault_plan::fail(Call::stream_pipe, 1, Condition::out_of_handles);
+    const auto fault = fault_point(Call::stream_pipe);
+    REQUIRE(fault.has_value());
+    CHECK(std::string(fault->call) == "stream_pipe");
+    CHECK(fault->native == 0);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "clearing forgets plans, counts and cuts") {
+    fault_plan::fail(Call::launch, 1, Condition::out_of_memory);
+    fault_plan::cut(Call::channel_read, 1);
+    static_cast<void>(fault_point(Call::wait_one));
+    fault_plan::clear();
+    CHECK(pass(Call::launch) == success);
+    CHECK(fault_cut(Call::channel_read, 100) == 100);
+    CHECK(fault_plan::count(Call::wait_one) == 0);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "a cut shortens what is longer") {
+    fault_plan::cut(Call::channel_write, 3);
+    CHECK(fault_cut(Call::channel_write, 100) == 3);
+    CHECK(fault_cut(Call::channel_write, 2) == 2);
+    CHECK(fault_cut(Call::channel_read, 100) == 100);
+    fault_plan::cut(Call::channel_write, 0);
+    CHECK(fault_cut(Call::channel_write, 100) == 100);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "a plan is read from text") {
+    CHECK(fault_plan::parse("launch:1:out_of_memory,wait_one:2:timed_out,channel_read:cut:7"));
+    CHECK(pass(Call::launch) == Condition::out_of_memory);
+    CHECK(pass(Call::wait_one) == success);
+    CHECK(pass(Call::wait_one) == Condition::timed_out);
+    CHECK(fault_cut(Call::channel_read, 100) == 7);
+    CHECK(fault_plan::parse(""));
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "text that makes no sense is refused") {
+    for (const char* text :
+         {"launch", "launch:", "launch:1", "launch:1:", "launch:0:broken", "launch:x:broken",
+          "launch:-1:broken", "launch:1:no_condition", "no_call:1:broken", "launch:cut:", "launch:cut:x",
+          "launch:1:broken:more", "launch:1:broken,nonsense"}) {
+      CAPTURE(text);
+      CHECK_FALSE(fault_plan::parse(text));
+      fault_plan::clear();
+    }
+  }
+
+  TEST_CASE("no fallback is forced that nobody named") {
+    CHECK_FALSE(forced("no-such-fallback"));
+    CHECK_FALSE(forced(","));
+  }
+}
+
+}  // namespace multiprocessing::platform::fault_plan_tests
