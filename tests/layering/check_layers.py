@@ -81,7 +81,7 @@ def check_includes(root, path, lines):
             continue
         name = match.group(1) or match.group(2)
         beside = match.group(2) and (root / path).parent.joinpath(name).is_file()
-        backend = match.group(2) and path.startswith("platform/") and "/" not in name
+        backend = match.group(2) and path.startswith(("platform/", "tests/backend/")) and "/" not in name
         if beside or backend or (match.group(1) and STANDARD.match(name)):
             continue
         if not any(re.fullmatch(pattern, name) for pattern in allowed):
