@@ -138,6 +138,7 @@ function(mp_add_test_programs folder)
     target_compile_definitions(${arg_LABEL}_lib_${stem} PRIVATE MULTIPROCESSING_STATIC_DEFINE)
     target_link_options(${arg_LABEL}_lib_${stem} PRIVATE ${mp_build_id})
     set_target_properties(${arg_LABEL}_lib_${stem} PROPERTIES OUTPUT_NAME ${stem}
+      CXX_VISIBILITY_PRESET default WINDOWS_EXPORT_ALL_SYMBOLS ON
       RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}" LIBRARY_OUTPUT_DIRECTORY "${mp_test_output}")
     list(APPEND built ${arg_LABEL}_lib_${stem})
     set_property(GLOBAL APPEND PROPERTY mp_known_test_sources "${file}")
@@ -169,6 +170,9 @@ function(mp_add_test_programs folder)
       set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}"
         BUILD_RPATH "$ORIGIN")
       mp_apply_variant(${program} "${variant}")
+      if(TARGET test_${arg_LABEL})  # whose cases may start them
+        add_dependencies(test_${arg_LABEL} ${program})
+      endif()
       if(ctest_marked)
         add_test(NAME "${test}" COMMAND ${program} ${ctest_args})
         mp_set_test_properties("${test}" ${arg_LABEL})
