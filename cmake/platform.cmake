@@ -19,12 +19,12 @@ set(mp_default_fallbacks "")  # the paths of other systems that this one can be 
 
 if(mp_backend STREQUAL "posix")
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-    list(APPEND mp_platform_folders platform/posix/linux platform/posix/elf)
-    set(mp_default_fallbacks no-pidfd no-clone poll)
+    list(APPEND mp_platform_folders platform/posix/linux platform/posix/elf platform/posix/forked)
+    set(mp_default_fallbacks no-pidfd no-clone no-close-range no-epoll no-eventfd no-atomic-cloexec no-getentropy)
   elseif(CMAKE_SYSTEM_NAME STREQUAL "Darwin")
-    list(APPEND mp_platform_folders platform/posix/macos)
+    list(APPEND mp_platform_folders platform/posix/macos platform/posix/bsd)
   elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
-    list(APPEND mp_platform_folders platform/posix/freebsd platform/posix/elf)
+    list(APPEND mp_platform_folders platform/posix/freebsd platform/posix/elf platform/posix/bsd platform/posix/forked)
   else()
     message(FATAL_ERROR "multiprocessing: no leaf of the posix backend for ${CMAKE_SYSTEM_NAME}; "
                         "see platform/README.md, or build with -DMULTIPROCESSING_BACKEND=stub")

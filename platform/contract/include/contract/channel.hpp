@@ -60,9 +60,10 @@ class Channel {
 
   void close() noexcept;
 
- private:
   class State;
   explicit Channel(std::unique_ptr<State> state) noexcept;
+
+ private:
   std::unique_ptr<State> state_;
 };
 

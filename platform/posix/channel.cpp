@@ -1,0 +1,190 @@
+// Channels: unix stream sockets, and pipes for standard streams. Sockets are read and written with
+// MSG_DONTWAIT, so that O_NONBLOCK of a description that other processes share does not matter; our end of a
+// pipe is O_NONBLOCK, the program's end is not. No write raises SIGPIPE. A peer that died with unread data
+// leaves ECONNRESET: for a reader that is the end of file. A wait that fails leaves the stream in step, but
+// for a partial write. An inherited end is believed only after its kind and its maker were asked for.
+// Manual pages: unix(7), socketpair(2), pipe(7).
+#include "contract/channel.hpp"
+
+#include <cerrno>
+#include <climits>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "contract/fault.hpp"
+#include "descriptor.hpp"
+#include "error.hpp"
+#include "os_calls.hpp"
+#include "sentinel.hpp"
+#include "stream.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+constexpr Error refused{Condition::invalid_argument, EINVAL, "channel"};
+constexpr Error closed{Condition::invalid_argument, EBADF, "channel"};
+
+bool is_unix_stream(int fd) noexcept {
+  struct stat about {};
+  if (::fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode)) return false;
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  int type = 0;
+  size = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
+  return address.ss_family == AF_UNIX && type == SOCK_STREAM;
+}
+
+}  // namespace
+
+class Channel::State {
+ public:
+  enum class Kind : unsigned char { socket, pipe };
+  State(Handle handle, Kind kind) noexcept : handle_(std::move(handle)), kind_(kind) {}
+
+  [[nodiscard]] int fd() const noexcept { return posix::to_fd(handle_.get()); }
+  [[nodiscard]] bool is_socket() const noexcept { return kind_ == Kind::socket; }
+
+  // 0 at the end of file, -1 and errno.
+  [[nodiscard]] long read(void* data, std::size_t size) const noexcept {
+    const long count = posix::retried(
+        [&] { return is_socket() ? ::recv(fd(), data, size, MSG_DONTWAIT) : ::read(fd(), data, size); });
+    return count == -1 && errno == ECONNRESET ? 0 : count;
+  }
+  [[nodiscard]] long write(const void* data, std::size_t size) const noexcept {
+    if (!is_socket()) return posix::write_quietly(fd(), data, size);
+    return posix::retried([&] { return ::send(fd(), data, size, MSG_DONTWAIT | posix::os::send_flags); });
+  }
+
+  [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer) const noexcept {
+    const long count = read(buffer.data(), fault_cut(Call::channel_read, buffer.size()));
+    if (count == -1) return posix::last_error("recv");
+    return static_cast<std::size_t>(count);
+  }
+  [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer, Deadline deadline,
+                                              const Wakeup* wakeup) const noexcept {
+    for (;;) {
+      auto count = read_some(buffer);
+      if (count || count.error().condition != Condition::would_block) return count;
+      if (auto status = posix::wait_for_stream(fd(), POLLIN, deadline, wakeup); !status)
+        return status.error();
+    }
+  }
+  [[nodiscard]] Status write_all(std::span<const std::byte> bytes, Deadline deadline,
+                                 const Wakeup* wakeup) const noexcept {
+    while (!bytes.empty()) {
+      const long count = write(bytes.data(), fault_cut(Call::channel_write, bytes.size()));
+      if (count != -1) {
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+      } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        return posix::last_error("send");
+      } else if (auto status = posix::wait_for_stream(fd(), POLLOUT, deadline, wakeup); !status) {
+        return status;
+      }
+    }
+    return {};
+  }
+
+ private:
+  Handle handle_;
+  Kind kind_;
+};
+
+Channel::Channel() noexcept = default;
+Channel::Channel(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Channel::Channel(Channel&&) noexcept = default;
+Channel& Channel::operator=(Channel&&) noexcept = default;
+Channel::~Channel() = default;
+Channel::operator bool() const noexcept { return state_ != nullptr; }
+RawHandle Channel::get() const noexcept { return state_ ? state_->fd() : no_handle; }
+RawHandle Channel::readable() const noexcept { return get(); }
+void Channel::close() noexcept { state_.reset(); }
+
+Result<Channel> Channel::adopt(Handle handle) {
+  if (auto failure = fault_point(Call::channel_adopt)) return *failure;
+  const int fd = posix::to_fd(handle.get());
+  if (!handle || !is_unix_stream(fd)) return refused;
+  if (auto status = posix::close_on_exec(fd); !status) return status.error();
+  posix::os::quiet_socket(fd);
+  auto placed = posix::above_standard(posix::to_fd(handle.release()), "adopt");
+  if (!placed) return placed.error();
+  return Channel(std::make_unique<State>(*std::move(placed), State::Kind::socket));
+}
+
+Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
+  if (auto failure = fault_point(Call::channel_adopt)) return *failure;
+  if (handle <= STDERR_FILENO || handle >= INT_MAX) return refused;
+  const int fd = posix::to_fd(handle);
+  if (!is_unix_stream(fd) || creator_pid <= 0 || posix::os::peer_pid(fd) != creator_pid) return refused;
+  if (auto status = posix::close_on_exec(fd); !status) return status.error();
+  posix::os::quiet_socket(fd);
+  if (!posix::exact_sentinels()) posix::find_sentinel_pipe(fd);
+  return Channel(std::make_unique<State>(Handle(handle), State::Kind::socket));
+}
+
+Result<std::size_t> Channel::read_some(std::span<std::byte> buffer) noexcept {
+  if (auto failure = fault_point(Call::channel_read)) return *failure;
+  if (!state_ || buffer.empty()) return closed;
+  return state_->read_some(buffer);
+}
+
+Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline deadline,
+                                       const Wakeup* wakeup) noexcept {
+  if (auto failure = fault_point(Call::channel_read)) return *failure;
+  if (!state_ || buffer.empty()) return closed;
+  return state_->read_some(buffer, deadline, wakeup);
+}
+
+Status Channel::read_all(std::span<std::byte> buffer, Deadline deadline, const Wakeup* wakeup) noexcept {
+  if (auto failure = fault_point(Call::channel_read)) return *failure;
+  if (!state_) return closed;
+  while (!buffer.empty()) {
+    const auto count = state_->read_some(buffer, deadline, wakeup);
+    if (!count) return count.error();
+    if (*count == 0) return Error{Condition::broken, 0, "recv"};
+    buffer = buffer.subspan(*count);
+  }
+  return {};
+}
+
+Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline,
+                          const Wakeup* wakeup) noexcept {
+  if (auto failure = fault_point(Call::channel_write)) return *failure;
+  if (!state_) return closed;
+  return state_->write_all(bytes, deadline, wakeup);
+}
+
+Status Channel::finish_writing() noexcept {
+  if (!state_) return closed;
+  if (!state_->is_socket()) return Error{Condition::not_supported, ENOTSOCK, "shutdown"};
+  if (::shutdown(state_->fd(), SHUT_WR) != 0) return posix::last_error("shutdown");
+  return {};
+}
+
+Result<std::pair<Channel, Channel>> channel_pair() {
+  if (auto failure = fault_point(Call::channel_pair)) return *failure;
+  auto ends = posix::make_socket_pair();
+  if (!ends) return ends.error();
+  auto first = std::make_unique<Channel::State>(std::move(ends->first), Channel::State::Kind::socket);
+  auto second = std::make_unique<Channel::State>(std::move(ends->second), Channel::State::Kind::socket);
+  return std::pair(Channel(std::move(first)), Channel(std::move(second)));
+}
+
+Result<StreamPipe> stream_pipe(Direction direction) {
+  if (auto failure = fault_point(Call::stream_pipe)) return *failure;
+  auto pipe = posix::make_pipe();
+  if (!pipe) return pipe.error();
+  const bool child_reads = direction == Direction::child_reads;
+  Handle parent = std::move(child_reads ? pipe->write : pipe->read);
+  Handle child = std::move(child_reads ? pipe->read : pipe->write);
+  if (auto status = posix::set_non_blocking(posix::to_fd(parent.get())); !status) return status.error();
+  return StreamPipe{Channel(std::make_unique<Channel::State>(std::move(parent), Channel::State::Kind::pipe)),
+                    std::move(child)};
+}
+
+}  // namespace multiprocessing::platform

@@ -1,0 +1,141 @@
+// ChildProcess: watching and signalling one child, by its sentinel where that is a pidfd, else by its pid
+// under the lock that guards reaping, so that a signal never reaches a later process with the same number.
+// poll() reaps. A sentinel may become ready just before the child can be reaped (pipes, kqueue): then poll
+// waits these instants for it, without reaping and without the lock, so that send() goes on working.
+// A child that is dropped while it runs goes onto a list that is looked through by each launch and poll.
+// Manual pages: waitid(2), kill(2).
+#include "child.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <vector>
+
+#include <poll.h>
+
+#include "error.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+struct Dropped {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<ChildProcess::State>> children;
+  std::atomic<bool> any{false};
+};
+
+Dropped& dropped() {
+  static auto& instance = *new Dropped;  // a ChildProcess may be destroyed during static destruction
+  return instance;
+}
+
+bool is_ready(RawHandle handle) noexcept {
+  pollfd entry{posix::to_fd(handle), POLLIN, 0};
+  return ::poll(&entry, 1, 0) == 1;
+}
+
+int number_of(StopSignal signal) noexcept {
+  switch (signal) {
+    case StopSignal::interrupt:
+      return SIGINT;
+    case StopSignal::terminate:
+      return SIGTERM;
+    case StopSignal::kill:
+      break;
+  }
+  return SIGKILL;
+}
+
+}  // namespace
+
+std::optional<ExitStatus> ChildProcess::State::reap_locked() noexcept {
+  if (status_) return status_;
+  auto answer = exact_ ? posix::reap_by_sentinel(posix::to_fd(sentinel_.get())) : std::nullopt;
+  if (!answer) answer = posix::reap_by_pid(pid_);
+  if (answer->kind != posix::ChildAnswer::Kind::running) status_ = answer->status;
+  return status_;
+}
+
+std::optional<ExitStatus> ChildProcess::State::reap() noexcept {
+  const std::lock_guard lock(mutex_);
+  return reap_locked();
+}
+
+std::optional<ExitStatus> ChildProcess::State::poll() noexcept {
+  const bool ready = is_ready(sentinel_.get());  // asked first: what is ready now must be reaped below
+  const auto status = reap();
+  if (status || !ready) return status;
+  posix::wait_for_end(pid_);
+  return reap();
+}
+
+Status ChildProcess::State::signal(int number) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (reap_locked()) return Error{Condition::gone, ESRCH, "kill"};
+  if (exact_)
+    if (const auto result = posix::signal_by_sentinel(posix::to_fd(sentinel_.get()), number)) {
+      if (*result != 0) return posix::error_of(*result, "pidfd_send_signal");
+      return {};
+    }
+  if (::kill(pid_, number) != 0) return posix::last_error("kill");
+  return {};
+}
+
+ChildProcess::ChildProcess() noexcept = default;
+ChildProcess::ChildProcess(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+ChildProcess::ChildProcess(ChildProcess&&) noexcept = default;
+
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  if (this != &other) {
+    if (state_) posix::drop_child(std::move(state_));
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+ChildProcess::~ChildProcess() {
+  if (state_) posix::drop_child(std::move(state_));
+}
+
+int ChildProcess::pid() const noexcept { return state_ ? state_->pid() : 0; }
+
+RawHandle ChildProcess::sentinel() const noexcept { return state_ ? state_->sentinel() : no_handle; }
+
+std::optional<ExitStatus> ChildProcess::poll() noexcept {
+  if (!state_) return ExitStatus{};
+  posix::reap_dropped_children();
+  return state_->poll();
+}
+
+Status ChildProcess::send(StopSignal signal) noexcept {
+  if (!state_) return Error{Condition::gone, ESRCH, "kill"};
+  return state_->signal(number_of(signal));
+}
+
+namespace posix {
+
+void reap_dropped_children() {
+  Dropped& list = dropped();
+  if (!list.any) return;
+  const std::lock_guard lock(list.mutex);
+  std::erase_if(list.children, [](const auto& child) { return child->reap().has_value(); });
+  list.any = !list.children.empty();
+}
+
+void drop_child(std::unique_ptr<ChildProcess::State> child) {
+  if (child->reap()) return;
+  Dropped& list = dropped();
+  const std::lock_guard lock(list.mutex);
+  list.children.push_back(std::move(child));
+  list.any = true;
+}
+
+std::unique_lock<std::mutex> hold_dropped_children() { return std::unique_lock(dropped().mutex); }
+
+void forget_dropped_children() {
+  dropped().children.clear();
+  dropped().any = false;
+}
+
+}  // namespace posix
+}  // namespace multiprocessing::platform

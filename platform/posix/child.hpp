@@ -1,0 +1,50 @@
+// What this process knows of one child: the state behind ChildProcess, and the list of children whose
+// ChildProcess was dropped while they ran.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "contract/process.hpp"
+#include "start.hpp"
+
+namespace multiprocessing::platform {
+
+class ChildProcess::State {
+ public:
+  explicit State(posix::StartedChild started) noexcept
+      : pid_(started.pid), sentinel_(std::move(started.sentinel)), exact_(started.exact) {
+    if (started.lost) status_ = ExitStatus{};
+  }
+
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+  [[nodiscard]] RawHandle sentinel() const noexcept { return sentinel_.get(); }
+  [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
+  /// As poll, but may say "running" for an instant after the sentinel became ready.
+  [[nodiscard]] std::optional<ExitStatus> reap() noexcept;
+  [[nodiscard]] Status signal(int number) noexcept;
+
+ private:
+  std::optional<ExitStatus> reap_locked() noexcept;
+
+  const int pid_;
+  const Handle sentinel_;
+  const bool exact_;
+  std::mutex mutex_;  // guards status_, and that nobody signals a pid while it is reaped
+  std::optional<ExitStatus> status_;
+};
+
+namespace posix {
+
+/// Reaps those of the dropped children that have ended.
+void reap_dropped_children();
+/// Keeps a child that nobody owns any more until it has ended.
+void drop_child(std::unique_ptr<ChildProcess::State> child);
+/// Around fork(): nobody changes the list while it is held.
+[[nodiscard]] std::unique_lock<std::mutex> hold_dropped_children();
+/// In a forked child, with the list held: they are the parent's children.
+void forget_dropped_children();
+
+}  // namespace posix
+}  // namespace multiprocessing::platform

@@ -1,0 +1,292 @@
+// The event loop on a Boost.Asio io_context (epoll or kqueue underneath) and one thread with all signals
+// blocked. A watch is a stream_descriptor that is assigned the caller's descriptor and releases it at the
+// end; a descriptor that is watched twice gets a duplicate, because epoll knows each only once. All
+// descriptors and timers are touched under one lock; callbacks run without it, and after a look whether the
+// descriptor really is ready, for a stale event may come in after it was released. fork(): quiesce() parks
+// the thread in a handler, where it holds nothing, then takes the lock, so that no other thread is inside
+// either. A child lets Asio make new kernel objects (notify_fork), which closes its copies of the parent's
+// without touching what is registered there, and forgets what was watched without destroying it: destructors
+// of callbacks might want locks that nobody will ever give back. Manual pages: epoll(7), fork(2).
+#include "contract/event_loop.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <semaphore>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <poll.h>
+
+#include "contract/fault.hpp"
+#include "descriptor.hpp"
+#include "error.hpp"
+#include "signals.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// A watch or a timer. Guarded by the loop's lock, but for the callbacks themselves.
+struct Entry {
+  explicit Entry(asio::io_context& context) : descriptor(context), timer(context) {}
+
+  asio::posix::stream_descriptor descriptor;  // open for a watch
+  asio::steady_timer timer;
+  Handle duplicate;  // what the descriptor was assigned, if not the caller's own
+  std::function<bool()> ready;
+  std::function<void()> due;
+  Deadline deadline = Deadline::never();
+};
+
+// Never destroyed, and not lost either.
+template <class T>
+void keep_for_ever(T&& object) {
+  static auto& kept = *new std::vector<std::shared_ptr<void>>;
+  kept.push_back(std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object)));
+}
+
+bool is_ready(int fd) noexcept {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, 0) == 1;
+}
+
+class AsioLoop final : public EventLoop {
+ public:
+  AsioLoop() : work_(asio::make_work_guard(context_)) {
+    const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
+    thread_ = std::thread([this] { context_.run(); });
+    loop_thread_ = thread_.get_id();
+  }
+
+  ~AsioLoop() override {
+    if (thread_.joinable()) {
+      context_.stop();
+      thread_.join();
+    }
+    for (auto& [id, entry] : entries_) let_go(*entry);
+  }
+
+  Result<Id> watch(RawHandle handle, std::function<bool()> ready) override try {
+    if (auto failure = fault_point(Call::event_loop_watch)) return *failure;
+    if (handle < 0) return Error{Condition::invalid_argument, EBADF, "watch"};
+    const std::lock_guard lock(mutex_);
+    auto entry = std::make_shared<Entry>(context_);
+    if (auto status = assign(*entry, posix::to_fd(handle)); !status) return status.error();
+    entry->ready = std::move(ready);
+    const Id id = ++last_id_;
+    entries_.emplace(id, entry);
+    await(id, entry);
+    return id;
+  } catch (const std::bad_alloc&) {
+    return Error{Condition::out_of_memory, ENOMEM, "watch"};
+  }
+
+  Result<Id> at(Deadline deadline, std::function<void()> due) override try {
+    if (auto failure = fault_point(Call::event_loop_at)) return *failure;
+    const std::lock_guard lock(mutex_);
+    auto entry = std::make_shared<Entry>(context_);
+    entry->due = std::move(due);
+    entry->deadline = deadline;
+    const Id id = ++last_id_;
+    entries_.emplace(id, entry);
+    if (!deadline.is_never()) await_deadline(id, entry);
+    return id;
+  } catch (const std::bad_alloc&) {
+    return Error{Condition::out_of_memory, ENOMEM, "at"};
+  }
+
+  void cancel(Id id) noexcept override {
+    std::shared_ptr<Entry> entry;
+    std::function<bool()> ready;  // destroyed here, without the lock: callbacks may own anything
+    std::function<void()> due;
+    std::unique_lock lock(mutex_);
+    entry = take(id);
+    if (!in_loop_thread()) idle_.wait(lock, [&] { return running_ != id; });
+    if (entry == nullptr || running_ == id)
+      return;  // a callback that cancels itself is destroyed when it returns
+    ready.swap(entry->ready);
+    due.swap(entry->due);
+  }
+
+  void post(std::function<void()> work) override {
+    const std::lock_guard lock(mutex_);
+    asio::post(context_, std::move(work));
+  }
+
+  bool in_loop_thread() const noexcept override { return std::this_thread::get_id() == loop_thread_; }
+
+  void quiesce() noexcept override {
+    fork_mutex_.lock();
+    post([this] {
+      parked_.release();
+      resumed_.acquire();
+    });
+    parked_.acquire();
+    mutex_.lock();
+    context_.notify_fork(asio::execution_context::fork_prepare);
+  }
+
+  void resume() noexcept override {
+    context_.notify_fork(asio::execution_context::fork_parent);
+    mutex_.unlock();
+    resumed_.release();
+    fork_mutex_.unlock();
+  }
+
+  void abandon_in_child() noexcept override {
+    // The thread does not exist here: its object can neither be joined nor destroyed.
+    keep_for_ever(std::move(thread_));
+    try {
+      context_.notify_fork(asio::execution_context::fork_child);
+    } catch (const boost::system::system_error&) {
+      // A descriptor could not be registered anew: it is let go below.
+    }
+    for (auto& [id, entry] : entries_) let_go(*entry);
+    keep_for_ever(std::move(entries_));
+    entries_.clear();
+    new (&idle_)
+        std::condition_variable;  // the old one may count threads that wait: destroying it would hang
+    mutex_.unlock();
+    fork_mutex_.unlock();
+  }
+
+ private:
+  Status assign(Entry& entry, int fd) {
+    error_code failure;
+    entry.descriptor.assign(fd, failure);
+    if (failure.value() == EEXIST) {
+      auto copy = posix::duplicate(fd);
+      if (!copy) return copy.error();
+      entry.duplicate = *std::move(copy);
+      failure.clear();
+      entry.descriptor.assign(posix::to_fd(entry.duplicate.get()), failure);
+    }
+    switch (failure.value()) {
+      case 0:
+        return {};
+      case EPERM:
+        return Error{Condition::invalid_argument, EPERM, "epoll_ctl"};
+      case ENOSPC:
+        return Error{Condition::out_of_handles, ENOSPC, "epoll_ctl"};
+      default:
+        return posix::error_of(failure.value(), "epoll_ctl");
+    }
+  }
+
+  // The following need the lock.
+
+  void await(Id id, const std::shared_ptr<Entry>& entry) {
+    entry->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
+                                 [this, id, entry](error_code failure) {
+                                   // Not supported: of a kind that is always ready, such as a file.
+                                   if (!failure || failure == asio::error::operation_not_supported)
+                                     on_ready(id, entry);
+                                 });
+  }
+
+  void await_deadline(Id id, const std::shared_ptr<Entry>& entry) {
+    entry->timer.expires_after(entry->deadline.remaining());
+    entry->timer.async_wait([this, id, entry](error_code failure) {
+      if (!failure) on_due(id, entry);
+    });
+  }
+
+  // The caller's descriptor is the caller's again.
+  static void let_go(Entry& entry) noexcept {
+    if (entry.descriptor.is_open()) (void)entry.descriptor.release();
+    entry.duplicate.reset();
+    try {
+      entry.timer.cancel();
+    } catch (const boost::system::system_error&) {
+      // No implementation of it fails.
+    }
+  }
+
+  std::shared_ptr<Entry> take(Id id) noexcept {
+    const auto at = entries_.find(id);
+    if (at == entries_.end()) return nullptr;
+    auto entry = std::move(at->second);
+    entries_.erase(at);
+    let_go(*entry);
+    return entry;
+  }
+
+  // The following run in the loop's thread.
+
+  bool begin(Id id) {
+    if (!entries_.contains(id)) return false;  // cancelled
+    running_ = id;
+    return true;
+  }
+
+  void on_ready(Id id, const std::shared_ptr<Entry>& entry) {
+    std::unique_lock lock(mutex_);
+    if (!begin(id)) return;
+    const bool real = is_ready(entry->descriptor.native_handle());
+    lock.unlock();
+    const bool again = !real || entry->ready();
+    finish(id, entry, again);
+  }
+
+  void on_due(Id id, const std::shared_ptr<Entry>& entry) {
+    std::unique_lock lock(mutex_);
+    if (!begin(id)) return;
+    const bool passed = entry->deadline.expired();
+    lock.unlock();
+    if (passed) entry->due();
+    finish(id, entry, !passed);
+  }
+
+  void finish(Id id, const std::shared_ptr<Entry>& entry, bool again) {
+    std::shared_ptr<Entry> ended;
+    const std::lock_guard lock(mutex_);
+    running_ = 0;
+    idle_.notify_all();
+    if (!again)
+      ended = take(id);
+    else if (entries_.contains(id))
+      entry->ready ? await(id, entry) : await_deadline(id, entry);
+  }
+
+  asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+  std::thread::id loop_thread_;
+
+  std::mutex mutex_;
+  std::condition_variable idle_;  // a callback has returned
+  std::map<Id, std::shared_ptr<Entry>> entries_;
+  Id last_id_ = 0;
+  Id running_ = 0;  // whose callback runs
+
+  std::mutex fork_mutex_;  // held from quiesce() to its end
+  std::binary_semaphore parked_{0};
+  std::binary_semaphore resumed_{0};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EventLoop>> EventLoop::create() try {
+  if (auto failure = fault_point(Call::event_loop_create)) return *failure;
+  return std::unique_ptr<EventLoop>(std::make_unique<AsioLoop>());
+} catch (const boost::system::system_error& failure) {
+  return posix::error_of(failure.code().value(), "epoll_create1");
+} catch (const std::system_error& failure) {
+  return posix::start_error(failure.code().value(), "pthread_create");
+} catch (const std::bad_alloc&) {
+  return Error{Condition::out_of_memory, ENOMEM, "create"};
+}
+
+}  // namespace multiprocessing::platform

@@ -1,0 +1,74 @@
+// Starting a program on Linux: clone() with CLONE_VM | CLONE_VFORK, which costs the same in a large process
+// as in a small one, and CLONE_PIDFD, so that the pidfd can never name another process. The child runs on a
+// stack of its own, with all signals blocked, and answers through the memory it shares.
+// Where that is refused (before Linux 5.2; qemu-user, which turns it into a fork and knows no CLONE_PIDFD)
+// and without pidfds: start_by_fork. Forced by "no-clone" and "no-pidfd".
+// Manual pages: clone(2), vfork(2).
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+
+#include <sched.h>
+
+#include "contract/fault.hpp"
+#include "error.hpp"
+#include "signals.hpp"
+#include "start.hpp"
+#include "unsanitized.hpp"
+
+#if defined(__GLIBC__)
+// The same function under the name that sanitizers do not intercept: they expect the child of a clone() to
+// have memory of its own.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
+#define MULTIPROCESSING_CLONE __clone
+#else
+#define MULTIPROCESSING_CLONE ::clone
+#endif
+
+namespace multiprocessing::platform::posix {
+namespace {
+
+constexpr std::size_t stack_size = 16 * 1024;
+constexpr int pidfd_flag = 0x1000;  // CLONE_PIDFD, which older headers do not name
+
+std::atomic<bool> clone_refused{false};
+
+MULTIPROCESSING_UNSANITIZED int child_main(void* side) { run_child_side(*static_cast<ChildSide*>(side)); }
+
+// Returns when the child is a program or has left; the pid, or -1 and errno.
+MULTIPROCESSING_UNSANITIZED int clone_child(ChildSide& side, int& pidfd) noexcept {
+  alignas(64) std::byte stack[stack_size];
+  const AllSignalsBlocked blocked;
+  return MULTIPROCESSING_CLONE(&child_main, stack + stack_size, CLONE_VM | CLONE_VFORK | pidfd_flag | SIGCHLD,
+                               &side, &pidfd);
+}
+
+bool can_clone() noexcept { return !forced("no-clone") && exact_sentinels() && !clone_refused; }
+
+Result<StartedChild> started_by_clone(int pid, int pidfd, const ChildSide& side) {
+  Handle raw(pidfd);
+  if (side.failed_step != StartStep::none) {
+    reap_failed_start(pid);
+    return failure_of(side.failed_step, side.failure);
+  }
+  auto sentinel = above_standard(to_fd(raw.release()), "clone");
+  if (sentinel) return StartedChild{pid, *std::move(sentinel), true, false};
+  abandon_start(pid);
+  return sentinel.error();
+}
+
+}  // namespace
+
+Result<StartedChild> start_child(ChildSide& side) {
+  side.close_range = !forced("no-close-range");
+  if (!can_clone()) return start_by_fork(side);
+  int pidfd = -1;
+  const int pid = clone_child(side, pidfd);
+  if (pid != -1) return started_by_clone(pid, pidfd, side);
+  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) return start_error(errno, "clone");
+  clone_refused = true;
+  return start_by_fork(side);
+}
+
+}  // namespace multiprocessing::platform::posix

@@ -1,0 +1,108 @@
+// This program's file on Linux, its command line and its title. /proc/self/exe starts the running build
+// whatever became of the file, but under qemu-user it is the emulator's: qemu shows the program there only to
+// the program itself. It does not know the other name of the link, below thread-self, so a difference between
+// the two gives it away. Without /proc the path that the program was started by (AT_EXECFN) has to do. Manual
+// pages: proc_pid_exe(5), proc_pid_cmdline(5), getauxval(3).
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "contract/fault.hpp"
+#include "contract/system.hpp"
+#include "error.hpp"
+#include "replaced_executable.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+constexpr const char* own_link = "/proc/self/exe";
+constexpr const char* unemulated_link = "/proc/thread-self/exe";
+constexpr std::string_view deleted = " (deleted)";
+constexpr std::size_t title_size = 15;
+
+Result<std::string> target_of(const char* link) {
+  std::string target(PATH_MAX + deleted.size(), '\0');
+  const auto size = ::readlink(link, target.data(), target.size());
+  if (size == -1) return posix::last_error("readlink");
+  if (static_cast<std::size_t>(size) == target.size())
+    return Error{Condition::too_long, ENAMETOOLONG, "readlink"};
+  target.resize(static_cast<std::size_t>(size));
+  return target;
+}
+
+// The kernel marks the path of a file that is gone; a file may be called so too.
+std::string without_mark(std::string path) {
+  if (path.ends_with(deleted) && ::access(path.c_str(), F_OK) != 0) path.resize(path.size() - deleted.size());
+  return path;
+}
+
+bool emulated(const std::string& own_target) {
+  const auto target = target_of(unemulated_link);
+  return target && *target != own_target;
+}
+
+Result<ExecutablePath> path_it_was_started_by() {
+  const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (name == nullptr) return Error{Condition::not_found, ENOENT, "getauxval"};
+  const std::unique_ptr<char, decltype(&std::free)> path(::realpath(name, nullptr), &std::free);
+  if (!path) return posix::last_error("realpath");
+  return ExecutablePath{path.get(), path.get()};
+}
+
+}  // namespace
+
+namespace posix {
+
+bool replaced_executable_starts() {
+  const auto target = target_of(own_link);
+  return target && !emulated(*target);
+}
+
+}  // namespace posix
+
+Result<ExecutablePath> executable_path() {
+  if (auto failure = fault_point(Call::executable_path)) return *failure;
+  const auto target = target_of(own_link);
+  if (!target && target.error().condition == Condition::too_long) return target.error();
+  if (!target) return path_it_was_started_by();
+  const std::string real = without_mark(*target);
+  return ExecutablePath{emulated(*target) ? real : own_link, real};
+}
+
+Result<std::vector<std::string>> command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  if (!file) return Error{Condition::not_supported, ENOENT, "open"};
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::vector<std::string> arguments;
+  for (std::size_t at = 0; at < text.size();) {
+    arguments.emplace_back(text.c_str() + at);  // each ends with a zero
+    at += arguments.back().size() + 1;
+  }
+  if (arguments.empty()) return Error{Condition::not_supported, 0, "open"};
+  return arguments;
+}
+
+void set_process_title(const std::string& title) noexcept {
+  std::size_t size = std::min(title.size(), title_size);
+  while (size < title.size() && size > 0 && (static_cast<unsigned char>(title[size]) & 0xc0) == 0x80) --size;
+  char text[title_size + 1] = {};
+  title.copy(text, size);
+  // The file names the first thread, whichever calls; prctl names the caller.
+  const int file = ::open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
+  if (file == -1) {
+    ::prctl(PR_SET_NAME, text);
+    return;
+  }
+  if (::write(file, text, size) == -1) ::prctl(PR_SET_NAME, text);
+  ::close(file);
+}
+
+}  // namespace multiprocessing::platform

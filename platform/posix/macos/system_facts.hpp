@@ -1,0 +1,11 @@
+// Properties of the system that need no asking.
+#pragma once
+
+namespace multiprocessing::platform::posix::facts {
+
+inline constexpr const char* system = "macos";
+inline constexpr bool fork_is_default = false;
+inline constexpr bool crash_stacks = false;
+inline constexpr bool symbol_names = false;
+
+}  // namespace multiprocessing::platform::posix::facts

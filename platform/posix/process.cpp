@@ -1,0 +1,262 @@
+// launch(): a request becomes a child. In five steps: plan (pure), prepare the handles, launch, the child's
+// side (child_side.cpp, or posix_spawn's), report. The launch itself is a launcher in Boost.Process's sense:
+// a callable that takes executor, error, executable, arguments and initializers, lets each initializer set it
+// up, and returns a basic_process. Boost's own are not used because they allocate between fork and exec, race
+// on the close-on-exec flag of their error pipe, and wait and kill by pid although they hold a pidfd. The
+// executable is searched for by Boost.Process too. Manual pages: execve(2), environ(7).
+#include "contract/process.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+// What Boost.Process 1.81 needs and does not include.
+#include <boost/optional.hpp>
+#include <boost/type_traits.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2/environment.hpp>
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "child.hpp"
+#include "contract/fault.hpp"
+#include "error.hpp"
+#include "niceness.hpp"
+#include "start.hpp"
+
+namespace multiprocessing::platform {
+namespace {
+
+namespace process_v2 = boost::process::v2;
+using boost::system::error_code;
+
+// ---- plan -------------------------------------------------------------------------------------------
+
+struct Plan {
+  std::string executable;
+  std::vector<char*> arguments;
+  std::vector<char*> environment;  // empty: this process's
+};
+
+bool holds_zero(const std::string& text) noexcept { return text.find('\0') != std::string::npos; }
+
+bool is_variable(const std::string& text) noexcept {
+  const auto sign = text.find('=');
+  return sign != 0 && sign != std::string::npos && !holds_zero(text);
+}
+
+bool makes_sense(const LaunchRequest& request) noexcept {
+  if (request.executable.empty() || holds_zero(request.executable)) return false;
+  if (request.arguments.empty() || std::ranges::any_of(request.arguments, holds_zero)) return false;
+  if (request.environment && !std::ranges::all_of(*request.environment, is_variable)) return false;
+  if (holds_zero(request.working_directory)) return false;
+  return request.inherited == no_handle || (request.inherited > STDERR_FILENO && request.inherited < INT_MAX);
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// The path as the child can use it: it may be in another folder when it looks.
+Result<std::string> find_executable(const LaunchRequest& request) {
+  std::string path = request.executable;
+  if (path.find('/') == std::string::npos) path = process_v2::environment::find_executable(path).string();
+  if (path.empty()) return Error{Condition::not_found, ENOENT, "execve"};
+  if (path.front() == '/' || request.working_directory.empty()) return path;
+  std::error_code failure;
+  const auto here = std::filesystem::current_path(failure);
+  if (failure) return posix::error_of(failure.value(), "getcwd");
+  return (here / path).string();
+}
+
+Result<Plan> make_plan(const LaunchRequest& request) {
+  if (!makes_sense(request)) return Error{Condition::invalid_argument, EINVAL, "launch"};
+  auto executable = find_executable(request);
+  if (!executable) return executable.error();
+  Plan plan{*std::move(executable), pointers_to(request.arguments), {}};
+  if (request.environment) plan.environment = pointers_to(*request.environment);
+  return plan;
+}
+
+// ---- prepare ----------------------------------------------------------------------------------------
+
+// The sources of the child's standard streams, none of them another standard stream of ours: so the child
+// can bind them one after the other.
+struct PreparedStreams {
+  std::array<int, 3> sources = {-1, -1, -1};
+  std::vector<Handle> owned;
+};
+
+Result<int> prepare_stream(const StreamBinding& binding, int target, std::vector<Handle>& owned) {
+  if (binding.source == StreamBinding::Source::inherit) return -1;
+  if (binding.source == StreamBinding::Source::handle) {
+    const int fd = posix::to_fd(binding.handle);
+    if (binding.handle < 0 || ::fcntl(fd, F_GETFD) == -1)
+      return Error{Condition::invalid_argument, EBADF, "dup2"};
+    if (fd == target || fd > STDERR_FILENO) return fd;
+  }
+  auto made = binding.source == StreamBinding::Source::null ? posix::open_file("/dev/null", O_RDWR)
+                                                            : posix::duplicate(posix::to_fd(binding.handle));
+  if (!made) return made.error();
+  return posix::to_fd(owned.emplace_back(*std::move(made)).get());
+}
+
+Result<PreparedStreams> prepare_streams(const std::array<StreamBinding, 3>& bindings) {
+  PreparedStreams prepared;
+  for (std::size_t i = 0; i < bindings.size(); ++i) {
+    auto source = prepare_stream(bindings[i], static_cast<int>(i), prepared.owned);
+    if (!source) return source.error();
+    prepared.sources[i] = *source;
+  }
+  return prepared;
+}
+
+// ---- launch -----------------------------------------------------------------------------------------
+
+// Initializers: each fills its part of what the child is told.
+struct WithStreams {
+  const PreparedStreams& streams;
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
+    launcher.side.streams = streams.sources;
+    return {};
+  }
+};
+
+struct WithEnvironment {
+  const std::vector<char*>& variables;
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
+    if (!variables.empty()) launcher.env = variables.data();
+    return {};
+  }
+};
+
+struct WithFolder {
+  const std::string& path;
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
+    if (!path.empty()) launcher.side.directory = path.c_str();
+    return {};
+  }
+};
+
+struct WithInherited {
+  RawHandle handle;
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
+    if (handle == no_handle) return {};
+    launcher.side.inherited = posix::to_fd(handle);
+    if (::fcntl(launcher.side.inherited, F_GETFD) != -1) return {};
+    return {errno, boost::system::system_category()};
+  }
+};
+
+struct WithPriority {
+  PriorityClass priority;
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
+    launcher.side.set_niceness = posix::niceness_for(priority, launcher.side.niceness);
+    return {};
+  }
+};
+
+// What it started is in `started`, which says more than a basic_process can.
+struct Launcher : process_v2::posix::default_launcher {
+  posix::ChildSide side;
+  Result<posix::StartedChild> started = Error{Condition::other, 0, "launch"};
+
+  template <class Executor, class... Initializers>
+  process_v2::basic_process<Executor> operator()(Executor executor, error_code& ec,
+                                                 const process_v2::filesystem::path& executable,
+                                                 const char* const* arguments,
+                                                 Initializers&&... initializers) {
+    namespace hooks = process_v2::posix::detail;
+    process_v2::basic_process<Executor> none(
+        executor);  // what it takes to make one is there before the child
+    ec = hooks::on_setup(*this, executable, arguments, initializers...);
+    if (!ec) start(executable, arguments, ec);
+    if (ec) {
+      hooks::on_error(*this, executable, arguments, ec, initializers...);
+      return none;
+    }
+    hooks::on_success(*this, executable, arguments, initializers...);
+    return attached(executor, std::move(none));
+  }
+
+ private:
+  void start(const process_v2::filesystem::path& executable, const char* const* arguments, error_code& ec) {
+    side.executable = executable.c_str();
+    side.arguments = const_cast<char* const*>(arguments);
+    side.environment = const_cast<char* const*>(env);
+    started = posix::start_child(side);
+    if (started)
+      this->pid = started->pid;
+    else
+      ec.assign(started.error().native, boost::system::system_category());
+  }
+
+  // Boost's handle owns a descriptor of its own. Without an exact sentinel it stays empty.
+  template <class Executor>
+  process_v2::basic_process<Executor> attached(Executor executor,
+                                               process_v2::basic_process<Executor> none) try {
+    using Process = process_v2::basic_process<Executor>;
+    if constexpr (requires(int fd) { Process(executor, this->pid, fd); }) {
+      auto copy = started->exact ? posix::duplicate(posix::to_fd(started->sentinel.get())) : Handle();
+      if (!copy || !*copy) return none;
+      return Process(executor, this->pid, posix::to_fd(copy->release()));
+    } else {
+      return Process(executor, this->pid);
+    }
+  } catch (const boost::system::system_error&) {
+    return none;
+  }
+};
+
+// The children of a launcher are ours: Boost's handle of one is let go, for it would end what it owns.
+Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const Plan& plan,
+                                           const PreparedStreams& streams) try {
+  boost::asio::io_context context(1);
+  Launcher launcher;
+  error_code ec;
+  auto process = launcher(context.get_executor(), ec, process_v2::filesystem::path(plan.executable),
+                          plan.arguments.data(), WithStreams{streams}, WithEnvironment{plan.environment},
+                          WithFolder{request.working_directory}, WithInherited{request.inherited},
+                          WithPriority{request.priority});
+  if (ec && launcher.pid == -1 && launcher.started.error().native == 0)
+    return posix::error_of(ec.value(), "fcntl");  // an initializer refused
+  process.detach();
+  return std::move(launcher.started);
+} catch (const boost::system::system_error& failure) {
+  return posix::error_of(failure.code().value(), "io_context");
+}
+
+}  // namespace
+
+// ---- report -----------------------------------------------------------------------------------------
+
+Result<ChildProcess> launch(const LaunchRequest& request) {
+  if (auto failure = fault_point(Call::launch)) return *failure;
+  posix::reap_dropped_children();
+  auto plan = make_plan(request);
+  if (!plan) return plan.error();
+  auto streams = prepare_streams(request.streams);
+  if (!streams) return streams.error();
+  auto started = launch_planned(request, *plan, *streams);
+  if (!started) return started.error();
+  return ChildProcess(std::make_unique<ChildProcess::State>(*std::move(started)));
+}
+
+}  // namespace multiprocessing::platform

@@ -1,0 +1,21 @@
+// What the system's table of processes says about one of them. Leaves: linux/proc.cpp, macos/libproc.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "contract/error.hpp"
+
+namespace multiprocessing::platform::posix {
+
+struct ProcessRecord {
+  std::uint64_t start_time = 0;  ///< 0: unknown
+  bool ended = false;            ///< waits to be reaped
+};
+/// Errors: gone.
+[[nodiscard]] Result<ProcessRecord> look_up_process(int pid) noexcept;
+
+/// Threads of this process.
+[[nodiscard]] std::optional<int> count_threads() noexcept;
+
+}  // namespace multiprocessing::platform::posix

@@ -1,0 +1,9 @@
+// Whether ExecutablePath::launch starts the running build after its file was replaced. Leaves:
+// linux/executable.cpp, macos/system.cpp.
+#pragma once
+
+namespace multiprocessing::platform::posix {
+
+[[nodiscard]] bool replaced_executable_starts();
+
+}  // namespace multiprocessing::platform::posix
