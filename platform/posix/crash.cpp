@@ -24,6 +24,7 @@
 #include <unwind.h>
 
 #include "contract/fault.hpp"
+#include "error.hpp"
 #include "image_snapshot.hpp"
 #include "machine_context.hpp"
 
@@ -205,12 +206,12 @@ bool is_ours(const struct sigaction& action) {
 // Keeps a stack that is there: it belongs to someone who frees it, such as a sanitizer.
 Status provide_stack() {
   stack_t current = {};
-  if (::sigaltstack(nullptr, &current) != 0) return Error{Condition::other, errno, "sigaltstack"};
+  if (::sigaltstack(nullptr, &current) != 0) return posix::last_error("sigaltstack");
   if ((current.ss_flags & SS_DISABLE) == 0 && current.ss_size >= 16 * 1024) return {};
   stack_t ours = {};
   ours.ss_sp = alternate_stack.data();
   ours.ss_size = alternate_stack.size();
-  if (::sigaltstack(&ours, nullptr) != 0) return Error{Condition::other, errno, "sigaltstack"};
+  if (::sigaltstack(&ours, nullptr) != 0) return posix::last_error("sigaltstack");
   return {};
 }
 
@@ -224,12 +225,12 @@ Status install_handlers() {
   for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
     struct sigaction current = {};
     if (::sigaction(fatal_signals[i], nullptr, &current) != 0)
-      return Error{Condition::other, errno, "sigaction"};
+      return posix::last_error("sigaction");
     if (is_ours(current)) continue;
     state.previous[i] = current;
     if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == SIG_IGN) continue;
     if (::sigaction(fatal_signals[i], &action, nullptr) != 0)
-      return Error{Condition::other, errno, "sigaction"};
+      return posix::last_error("sigaction");
   }
   return {};
 }

@@ -15,6 +15,7 @@
 
 #include "contract/fault.hpp"
 #include "contract/handle.hpp"
+#include "error.hpp"
 #include "image_snapshot.hpp"
 #include "mapped_images.hpp"
 
@@ -154,7 +155,7 @@ Result<const void*> resolve(const CodeLocation& location) {
 Status load_image(const std::string& path) {
   if (auto failure = fault_point(Call::load_image)) return *failure;
   struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) return Error{Condition::not_found, errno, "stat"};
+  if (::stat(path.c_str(), &status) != 0) return posix::last_error("stat");
   if (::dlopen(nullptr, RTLD_LAZY) == nullptr) return Error{Condition::not_supported, 0, "dlopen"};
   if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) return Error{Condition::corrupt, 0, "dlopen"};
   return {};

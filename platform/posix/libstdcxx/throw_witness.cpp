@@ -10,8 +10,9 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
-// The function of the C++ runtime that reads a frame's catch clauses; its real parameters do not matter.
-extern "C" void __gxx_personality_v0();
+// The function of the C++ runtime that reads a frame's catch clauses, with the parameters that the compiler
+// itself declares it with: link-time optimisation compares.
+extern "C" unsigned __gxx_personality_v0(int, int, unsigned long long, void*, void*);
 
 namespace multiprocessing::platform::posix {
 namespace {

@@ -50,7 +50,7 @@ struct CodeLocation {
 
 /// Loads the shared library at `path` for the rest of the process's life, and runs its initializers. A
 /// library that is loaded already is not loaded twice. May block on the file system.
-/// Errors: not_found, corrupt (not a library for this machine, or it needs what is not there),
+/// Errors: not_found, permission_denied, corrupt (not a library for this machine, or it needs what is not there),
 /// not_supported (a static program that cannot load any).
 [[nodiscard]] Status load_image(const std::string& path);
 
