@@ -7,6 +7,7 @@
 
 #include <multiprocessing/detail/access.hpp>
 #include <multiprocessing/detail/archive.hpp>
+#include <multiprocessing/detail/type_list.hpp>
 #include <multiprocessing/detail/type_name.hpp>
 
 #include <cereal/cereal.hpp>
@@ -200,24 +201,26 @@ consteval Kind standard_kind() {
   return Kind::refused;
 }
 
+/// A class that needs no look at its members; `refused` if it is none of these.
 template <class T>
-consteval Kind class_kind() {
+consteval Kind known_kind() {
   if constexpr (is_shareable<T>) return Kind::shareable;
   if constexpr (is_text<T>) return Kind::text;
   if constexpr (is_array<T>) return Kind::array;
   if constexpr (is_product<T>) return Kind::product;
   if constexpr (is_optional<T>) return Kind::optional;
   if constexpr (is_unique<T>) return Kind::unique;
-  if constexpr (is_standard<T>) {
-    if constexpr (standard_kind<T>() != Kind::refused) return standard_kind<T>();
-  }
-  return Kind::own;
+  if constexpr (is_standard<T>) return standard_kind<T>();
+  return Kind::refused;
 }
 
-/// What remains when T is no class template of the standard library that has an own way.
+/// Any other class or union. cereal's optional headers bring functions for more of the standard library's
+/// classes, std::shared_ptr among them: those are not asked.
 template <class T>
-consteval Kind user_kind() {
-  if constexpr (SerializedByItself<T>) return Kind::own;
+consteval Kind other_kind() {
+  if constexpr (!is_standard<T>) {
+    if constexpr (SerializedByItself<T>) return Kind::own;
+  }
   if constexpr (PathLike<T>) return Kind::path;
   if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) return Kind::aggregate;
   if constexpr (std::is_empty_v<T> && std::is_default_constructible_v<T>) return Kind::empty;
@@ -228,12 +231,12 @@ template <class T>
 consteval Kind find_kind() {
   if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
     return Kind::number;
-  } else if constexpr (std::is_class_v<T> && class_kind<T>() != Kind::own) {
-    return class_kind<T>();
-  } else if constexpr (std::is_class_v<T> || std::is_union_v<T>) {
-    return user_kind<T>();
-  } else {
+  } else if constexpr (!std::is_class_v<T> && !std::is_union_v<T>) {
     return Kind::refused;
+  } else if constexpr (known_kind<T>() != Kind::refused) {
+    return known_kind<T>();
+  } else {
+    return other_kind<T>();
   }
 }
 
@@ -251,11 +254,6 @@ struct CarrierOf<T> : std::underlying_type<T> {
 };
 template <class T>
 using Carrier = typename CarrierOf<T>::type;
-
-template <class... Types>
-struct TypeList {
-  static constexpr std::size_t size = sizeof...(Types);
-};
 
 /// The template arguments of T: the alternatives of a variant, the elements of a pair or tuple.
 template <class T>

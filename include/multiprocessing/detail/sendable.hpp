@@ -3,9 +3,8 @@
 // and the cure.
 #pragma once
 
+#include <multiprocessing/detail/fields.hpp>
 #include <multiprocessing/detail/kind.hpp>
-
-#include <boost/pfr/core.hpp>
 
 #include <cstddef>
 #include <span>
@@ -14,80 +13,6 @@
 #include <utility>
 
 namespace multiprocessing::detail {
-
-template <class T>
-struct Type {
-  using type = T;
-};
-
-// --- aggregates: what Boost.PFR would miscount ---
-
-/// Converts to each base class of T, and to nothing else.
-template <class T>
-struct AnyBase {
-  template <class Base>
-  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const;
-};
-struct Nothing {};
-
-/// A first field that takes anything would take AnyBase too; such a field takes Nothing as well.
-template <class T>
-concept HasBase = requires {
-  T{AnyBase<T>{}};
-}
-&&!requires { T{Nothing{}}; };
-
-template <std::size_t>
-struct AnyLvalue {
-  template <class Field>
-  operator Field&() const&& noexcept;
-  template <class Field>
-  operator Field&() const& noexcept;
-};
-template <std::size_t>
-struct AnyRvalue {
-  template <class Field>
-  operator Field() const&& noexcept;
-};
-template <class T, std::size_t i>
-using AnyField = std::conditional_t<std::is_copy_constructible_v<T>, AnyLvalue<i>, AnyRvalue<i>>;
-
-/// A C array takes several initializers, for Boost.PFR several fields. Empty braces in the place of its first
-/// one fill all of it, and then the initializers behind it are too many.
-template <class T, std::size_t... before, std::size_t... behind>
-consteval bool one_field_at(std::index_sequence<before...>, std::index_sequence<behind...>) {
-  return requires { T{AnyField<T, before>{}..., {}, AnyField<T, behind>{}...}; };
-}
-template <class T, std::size_t... i>
-consteval bool each_is_one_field(std::index_sequence<i...>) {
-  constexpr std::size_t count = sizeof...(i);
-  return (one_field_at<T>(std::make_index_sequence<i>(), std::make_index_sequence<count - 1 - i>()) && ...);
-}
-template <class T>
-inline constexpr bool has_array =
-    !each_is_one_field<T>(std::make_index_sequence<::boost::pfr::tuple_size_v<T>>());
-
-enum class Flaw { none, base, not_makeable, reference, array };
-
-template <class T>
-consteval Flaw find_aggregate_flaw() {
-  if constexpr (HasBase<T>) {
-    return Flaw::base;
-  } else if constexpr (!requires { T{}; }) {
-    return Flaw::not_makeable;
-  } else if constexpr (!std::is_move_constructible_v<T>) {
-    return Flaw::none;  // Its fields say why.
-  } else if constexpr (has_array<T>) {
-    return Flaw::array;
-  } else {
-    return Flaw::none;
-  }
-}
-template <class T>
-inline constexpr Flaw aggregate_flaw = find_aggregate_flaw<T>();
-
-template <class T, std::size_t i>
-using FieldOf = ::boost::pfr::tuple_element_t<i, T>;
 
 // --- the search for the type to blame ---
 
@@ -108,13 +33,6 @@ consteval auto first_offender(TypeList<First, Rest...>, TypeList<Open...> open) 
     return Found();
   }
 }
-
-template <class T, std::size_t... i>
-auto fields_of(std::index_sequence<i...>) -> TypeList<FieldOf<T, i>...>;
-
-/// The fields of an aggregate without flaw.
-template <class T>
-using Fields = decltype(fields_of<T>(std::make_index_sequence<::boost::pfr::tuple_size_v<T>>()));
 
 /// What a value of T consists of, where that decides.
 template <class T, Kind kind>
@@ -230,7 +148,7 @@ consteval Reason class_reason() {
   if constexpr (would_be_sliced<T>) return Reason::polymorphic;
   if constexpr (LockLike<T>) return Reason::lock;
   if constexpr (Callable<T>) return Reason::captures;
-  if constexpr (SerializedByItself<T>) return Reason::not_makeable;
+  if constexpr (kind_of<T> == Kind::own) return Reason::not_makeable;
   if constexpr (std::is_aggregate_v<T>) {
     if constexpr (aggregate_flaw<T> == Flaw::base) return Reason::base;
     if constexpr (aggregate_flaw<T> == Flaw::array) return Reason::array;
@@ -281,46 +199,54 @@ inline constexpr bool can_travel = false;
 /// Fails to compile with the cure for `reason`.
 template <class Place, class Member, Reason reason>
 constexpr void give_cure() {
-  constexpr bool ok = can_travel<Place, Member>;
-  static_assert(
-      reason != Reason::pointer || ok,
-      "a pointer means nothing in another process; send the value, a std::unique_ptr or a std::string "
-      "instead");
-  static_assert(reason != Reason::function_pointer || ok,
-                "a function's address means nothing in another process; send a captureless lambda or "
-                "mp::fn<&function>");
-  static_assert(reason != Reason::reference || ok,
-                "changes would be lost in the child; return the value, or take Value<T>");
-  static_assert(
-      reason != Reason::shared_pointer || ok,
-      "sharing ends at the process; send the value or a std::unique_ptr instead of a std::shared_ptr");
-  static_assert(
-      reason != Reason::array || ok,
-      "C arrays cannot travel, in a struct neither; use std::array, or give the struct serialize()");
-  static_assert(
-      reason != Reason::view || ok,
-      "a view inside another type points to memory of this process; use std::string or std::vector there");
-  static_assert(reason != Reason::constant || ok,
-                "a const member cannot be read back; drop the const, or give the class serialize()");
-  static_assert(
-      reason != Reason::polymorphic || ok,
-      "through a pointer to a base class the rest of the object would be cut off; send the object itself, "
-      "or make its class final");
-  static_assert(
-      reason != Reason::base || ok,
-      "a struct with a base class is not taken apart; give it serialize(), which also writes the base");
-  static_assert(
-      reason != Reason::not_makeable || ok,
-      "the child must be able to make the object before it reads it; give the class a default constructor "
-      "(it may be private, with friend class multiprocessing::access)");
-  static_assert(
-      reason != Reason::captures || ok,
-      "only ForkProcess takes captures; pass them as arguments, or give the function object serialize()");
-  static_assert(reason != Reason::lock || ok,
-                "a lock of this process locks nobody in another; use multiprocessing::Lock");
-  static_assert(
-      reason != Reason::other || ok,
-      "give the class serialize(), or save() and load(), or make it an aggregate of types that can travel");
+  if constexpr (reason == Reason::pointer)
+    static_assert(can_travel<Place, Member>,
+                  "a pointer means nothing in another process; send the value, a std::unique_ptr or a "
+                  "std::string instead");
+  if constexpr (reason == Reason::function_pointer)
+    static_assert(can_travel<Place, Member>,
+                  "a function's address means nothing in another process; send a captureless lambda or "
+                  "mp::fn<&function>");
+  if constexpr (reason == Reason::reference)
+    static_assert(can_travel<Place, Member>,
+                  "changes would be lost in the child; return the value, or take Value<T>");
+  if constexpr (reason == Reason::shared_pointer)
+    static_assert(can_travel<Place, Member>,
+                  "sharing ends at the process; send the value or a std::unique_ptr instead");
+  if constexpr (reason == Reason::array)
+    static_assert(
+        can_travel<Place, Member>,
+        "C arrays cannot travel, in a struct neither; use std::array, or give the struct serialize()");
+  if constexpr (reason == Reason::view)
+    static_assert(
+        can_travel<Place, Member>,
+        "a view inside another type looks into memory of this process; use std::string or std::vector there");
+  if constexpr (reason == Reason::constant)
+    static_assert(can_travel<Place, Member>,
+                  "a const member cannot be read back; drop the const, or give the class serialize()");
+  if constexpr (reason == Reason::polymorphic)
+    static_assert(can_travel<Place, Member>,
+                  "behind a pointer to a base class the rest of the object would be cut off; send the object "
+                  "itself, or make its class final");
+  if constexpr (reason == Reason::base)
+    static_assert(
+        can_travel<Place, Member>,
+        "a struct with a base class is not taken apart; give it serialize(), which writes the base as well");
+  if constexpr (reason == Reason::not_makeable)
+    static_assert(can_travel<Place, Member>,
+                  "the child must make the object before it reads it: no references, and a default "
+                  "constructor (which may be private, with friend class multiprocessing::access)");
+  if constexpr (reason == Reason::captures)
+    static_assert(
+        can_travel<Place, Member>,
+        "only ForkProcess takes captures; pass them as arguments, or give the function object serialize()");
+  if constexpr (reason == Reason::lock)
+    static_assert(can_travel<Place, Member>,
+                  "a lock of this process locks nobody in another; use multiprocessing::Lock");
+  if constexpr (reason == Reason::other)
+    static_assert(
+        can_travel<Place, Member>,
+        "give the class serialize(), or save() and load(), or make it an aggregate of types that can travel");
 }
 
 /// Compiles if T can travel; else the message names the place, the type to blame and the cure.

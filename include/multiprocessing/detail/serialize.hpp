@@ -284,7 +284,7 @@ void OutputArchive::write(const T& value) {
   } else if constexpr (kind == Kind::own) {
     write_own(value);
   } else if constexpr (kind == Kind::aggregate) {
-    ::boost::pfr::for_each_field(value, [this](const auto& field) { this->write(field); });
+    for_each_field(value, [this](const auto& field) { this->write(field); });
   }
 }
 
@@ -378,7 +378,7 @@ void InputArchive::read(T& value) {
   } else if constexpr (kind == Kind::own) {
     read_own(value);
   } else if constexpr (kind == Kind::aggregate) {
-    ::boost::pfr::for_each_field(value, [this](auto& field) { this->read(field); });
+    for_each_field(value, [this](auto& field) { this->read(field); });
   }
 }
 

@@ -286,9 +286,9 @@ constexpr bool check_target() {
   }
 }
 
-template <class R>
+template <bool wanted, class R>
 constexpr bool check_result() {
-  if constexpr (std::is_void_v<R>) {
+  if constexpr (!wanted || std::is_void_v<R>) {
     return true;
   } else {
     require_sendable<result_of_the_target, StoredResult<R>>();
@@ -324,7 +324,7 @@ std::unique_ptr<Task> make_task(F&& f, Args&&... args) {
     using Shape = ShapeFor<Function, Args...>;
     constexpr bool target_travels = check_target<Function>();
     constexpr bool arguments_travel = check_arguments<Args...>(Shape(), std::index_sequence_for<Args...>());
-    constexpr bool result_travels = !WithResult || check_result<typename Shape::Result>();
+    constexpr bool result_travels = check_result<WithResult, typename Shape::Result>();
     if constexpr (target_travels && arguments_travel && result_travels)
       return store_task<StoredTask, Function>(Shape(), std::forward<F>(f), std::forward<Args>(args)...);
   }
@@ -446,16 +446,13 @@ std::unique_ptr<D> make_for_child() {
   return access::make_unique<D>();
 }
 
-/// The size of the one base class Base<D> that D is written over.
+/// The one base class Base<D> that D is written over.
 template <template <class> class Base, class D>
-constexpr std::size_t size_of_base(const Base<D>*) {
-  return sizeof(Base<D>);
-}
+auto base_over(const Base<D>*) -> Type<Base<D>>;
 /// D adds no data to its base.
 template <class D>
 concept AddsNothing = requires(const D* object) {
-  requires size_of_base(object)
-  == sizeof(D);
+  requires sizeof(typename decltype(base_over(object))::type) == sizeof(D);
 };
 
 /// Writes D's members with its own serialize(). A class without members needs none.
