@@ -63,7 +63,7 @@ Result<ChildSentinel> open_child_sentinel(int pid, Handle spare) noexcept {
   // Asked last: a pid that is not our child's any more may have become a stranger's before it was opened.
   if (sentinel && is_unreaped_child(pid)) return ChildSentinel{*std::move(sentinel), false};
   if (!sentinel && sentinel.error().condition != Condition::gone) return sentinel.error();
-  return ChildSentinel{std::move(spare), true};
+  return ChildSentinel{std::move(spare), !is_unreaped_child(pid)};
 }
 
 void hold_sentinel_pipe(int fd) noexcept { held_pipe = fd; }

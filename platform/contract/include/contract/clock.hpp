@@ -42,7 +42,7 @@ class Deadline {
     return static_cast<int>((left < day ? left : day).count());
   }
   friend constexpr bool operator==(Deadline, Deadline) = default;
-  friend constexpr auto operator<=>(Deadline, Deadline) = default;
+  friend constexpr bool operator<(Deadline left, Deadline right) noexcept { return left.at_ < right.at_; }
 
  private:
   explicit constexpr Deadline(Clock::time_point at) noexcept : at_(at) {}
