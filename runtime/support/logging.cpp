@@ -71,8 +71,8 @@ class LogState {
   std::shared_ptr<const LogSink> sink;  ///< changed with both mutexes held, read with one
   const std::unique_ptr<spdlog::logger> logger;
 
-  /// Held while the sink runs, so that it gets one record at a time. Recursive, for a sink that forks.
-  std::recursive_mutex sink_mutex;
+  /// Held while the sink runs, so that it gets one record at a time; see SinkLock.
+  std::mutex sink_mutex;
 
   /// To be called with `mutex` held, after level, appearance or sink have changed.
   void update_threshold();
@@ -83,13 +83,25 @@ LogState& state() {
   return instance;
 }
 
-/// A sink that logs would call itself for ever.
+/// Whether this thread runs the sink, and so holds its mutex.
 thread_local bool in_sink = false;
+
+/// The sink's mutex, unless this thread is inside the sink already: a sink may replace itself, or fork. (A
+/// recursive mutex would not do: a forked child cannot unlock its parent's.)
+class SinkLock {
+ public:
+  explicit SinkLock(LogState& log) : lock_(log.sink_mutex, std::defer_lock) {
+    if (!in_sink) lock_.lock();
+  }
+
+ private:
+  std::unique_lock<std::mutex> lock_;
+};
 
 /// False if there is no sink.
 bool call_sink(LogState& log, Level level, std::string_view message) {
-  if (in_sink) return true;
-  const std::lock_guard lock(log.sink_mutex);
+  if (in_sink) return true;  // it would call itself for ever
+  const SinkLock lock(log);
   const auto sink = log.sink;  // it may replace itself
   if (sink == nullptr) return false;
   in_sink = true;
@@ -101,15 +113,6 @@ bool call_sink(LogState& log, Level level, std::string_view message) {
   return true;
 }
 
-void print(const Appearance& appearance, Level level, std::string_view message) {
-  fmt::memory_buffer line;
-  if (appearance.decorated)
-    fmt::format_to(std::back_inserter(line), "[{}/{}] ", python_name(level), appearance.process_name);
-  line.append(message.data(), message.data() + message.size());
-  line.push_back('\n');
-  platform::write_to_standard_error({line.data(), line.size()});
-}
-
 /// What spdlog hands each record to.
 class Output final : public spdlog::sinks::sink {
  public:
@@ -118,11 +121,18 @@ class Output final : public spdlog::sinks::sink {
   void log(const spdlog::details::log_msg& record) override {
     const Level level = from_spdlog(record.level);
     const std::string_view message(record.payload.data(), record.payload.size());
-    std::unique_lock lock(log_.mutex);
-    const auto appearance = log_.appearance;
-    const bool has_sink = log_.sink != nullptr;
-    lock.unlock();
-    if (!has_sink || !call_sink(log_, level, message)) print(*appearance, level, message);
+    for (;;) {
+      std::unique_lock lock(log_.mutex);
+      if (!log_enabled(level)) return;
+      const auto appearance = log_.appearance;
+      const bool has_sink = log_.sink != nullptr;
+      lock.unlock();
+      if (!has_sink)
+        return platform::write_to_standard_error(
+            log_line(level, message, appearance->decorated ? appearance->process_name : std::string_view()));
+      if (call_sink(log_, level, message)) return;
+      // It was taken away in between: look again.
+    }
   }
   void flush() override {}
   void set_pattern(const std::string&) override {}
@@ -152,6 +162,11 @@ void change_appearance(LogState& log, const std::function<void(Appearance&)>& ch
 
 }  // namespace
 
+std::string log_line(Level level, std::string_view message, std::string_view process_name) {
+  if (process_name.empty()) return fmt::format("{}\n", message);
+  return fmt::format("[{}/{}] {}\n", python_name(level), process_name, message);
+}
+
 void write_log_record(Level level, std::string_view message) noexcept {
   try {
     state().logger->log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
@@ -180,13 +195,13 @@ void set_log_settings(LogSettings settings) {
 }
 
 void lock_log() noexcept {
-  state().sink_mutex.lock();
+  if (!in_sink) state().sink_mutex.lock();
   state().mutex.lock();
 }
 
 void unlock_log() noexcept {
   state().mutex.unlock();
-  state().sink_mutex.unlock();
+  if (!in_sink) state().sink_mutex.unlock();
 }
 
 }  // namespace runtime
@@ -224,7 +239,8 @@ void set_log_sink(std::function<void(Level, std::string_view)> sink) {
   auto& log = runtime::state();
   // Both: when this returns the old sink is not running any more. It is destroyed after the locks are given
   // back.
-  const std::scoped_lock lock(log.sink_mutex, log.mutex);
+  const runtime::SinkLock sink_lock(log);
+  const std::lock_guard lock(log.mutex);
   log.sink.swap(fresh);
   log.update_threshold();
 }

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <mutex>
 #include <optional>
-#include <string>
 
 #include "contract/process.hpp"
 #include "support/deadline.hpp"
@@ -67,10 +67,11 @@ TimeLimit::~TimeLimit() {
 
 void TimeLimit::check() const {
   if (!expired()) return;
-  const double seconds = std::chrono::duration<double>(state_->span.nanoseconds()).count();
-  throw TimeOutException(state_->span.is_infinite()
-                             ? "the time limit around this one is over"
-                             : "the time limit of " + std::to_string(seconds) + " s is over");
+  if (state_->span.is_infinite()) throw TimeOutException("the time limit around this one is over");
+  char text[64];
+  std::snprintf(text, sizeof text, "the time limit of %g s is over",
+                std::chrono::duration<double>(state_->span.nanoseconds()).count());
+  throw TimeOutException(text);
 }
 
 bool TimeLimit::expired() const noexcept { return state_->deadline.expired(); }

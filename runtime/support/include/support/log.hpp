@@ -27,6 +27,10 @@ inline void log(Level level, std::string_view message) noexcept {
   if (log_enabled(level)) write_log_record(level, message);
 }
 
+/// What is printed for a record: "[INFO/Process-1] message" and a line's end; without a name just the
+/// message.
+[[nodiscard]] std::string log_line(Level level, std::string_view message, std::string_view process_name);
+
 /// The name in "[INFO/Process-1] …" from now on; "MainProcess" until then.
 void set_log_process_name(std::string name);
 

@@ -30,7 +30,7 @@ class ForkGuard {
 
   /// Everything goes on as before.
   void in_parent() noexcept;
-  /// The parent's loop is given up; a new one is made at its first use here. Allocates nothing.
+  /// The parent's loop is given up; a new one is made at its first use here.
   void in_child() noexcept;
 
  private:
