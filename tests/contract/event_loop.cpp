@@ -450,12 +450,13 @@ TEST_SUITE("contract.event_loop") {
       loop->quiesce();
       const long before = busy.rounds();
       const Event posted;
-      loop->post([&] { posted.happen(); });
+      auto poster = std::async(std::launch::async, [&] { loop->post([&] { posted.happen(); }); });
       if (round == 10) source.happen();
       CHECK_FALSE(posted.happens(Deadline::after(1ms)));
       CHECK(busy.rounds() == before);
       loop->resume();
       CHECK(posted.happens());
+      poster.get();
     }
     CHECK(seen.happens());
   }

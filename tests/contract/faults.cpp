@@ -116,12 +116,7 @@ Outcome make_receive_handles(Ready ready) {
   Pair pair;
   must(send_handles(pair.left, std::span(&pair.raw, 1), patience()));
   ready();
-  const auto result = outcome(receive_handles(pair.right, 1, patience()));
-  if (result == Condition::out_of_handles) {  // the stream is still in step
-    send_text(pair.left, "next");
-    CHECK(receive_text(pair.right) == "next");
-  }
-  return result;
+  return outcome(receive_handles(pair.right, 1, patience()));
 }
 
 Outcome make_launch(Ready ready) {
@@ -340,7 +335,8 @@ void converse() {
   }));
   need(loop->at(Deadline::now(), [] {}));
   const std::array handles{ended.waitable(), wakeup.waitable()};
-  CHECK(need(wait_any(handles, patience())) == std::vector<std::size_t>{0});
+  const auto positions = need(wait_any(handles, patience()));
+  CHECK(positions == std::vector<std::size_t>{0});
   need(wait_one(child.process.sentinel(), patience()));
   CHECK(child.process.poll() == exited(0));
 }
@@ -363,7 +359,7 @@ TEST_SUITE("contract.faults") {
   TEST_CASE_FIXTURE(LeakCheck, "every call fails as planned, leaks nothing, and works again") {
     const CleanPlan clean;
     for (const FaultRow& row : fault_table) {
-      CAPTURE(row.name);
+      CAPTURE(std::string(row.name));
       if (!can_be_made(row.call)) continue;
       const auto make = maker_of(row.call);
       REQUIRE(make);
@@ -396,7 +392,7 @@ TEST_SUITE("contract.faults") {
     const CleanPlan clean;
     converse();
     for (const FaultRow& row : fault_table) {
-      CAPTURE(row.name);
+      CAPTURE(std::string(row.name));
       for (const Condition condition : row.distinct()) {
         CAPTURE(condition);
         bool injected = true;
@@ -427,7 +423,7 @@ TEST_SUITE("contract.faults") {
     auto [left, right] = must(channel_pair());
     fault_plan::cut(Call::channel_write, 3);
     fault_plan::cut(Call::channel_read, 2);
-    const auto sent = pattern(1001, 4);
+    const auto sent = pattern(301, 4);
     std::vector<std::byte> received(sent.size());
     must(left.write_all(sent, patience()));
     must(right.read_all(received, patience()));

@@ -1,5 +1,6 @@
 // The main() of the conformance suite. The same program is also every child that a test starts.
 #define DOCTEST_CONFIG_IMPLEMENT
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // forked children would inherit doctest's handlers
 #include <doctest/doctest.h>
 
 #include <array>

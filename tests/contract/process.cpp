@@ -164,11 +164,18 @@ TEST_SUITE("contract.process") {
     auto [ours, theirs] = must(channel_pair());
     Inherited inherited;
     inherited.handle = theirs.get();
-    static_cast<void>(must(launch(request_for(echo, {}, inherited))));
+    ProcessIdentity identity;
+    {
+      const auto child = must(launch(request_for(echo, {}, inherited)));
+      identity = must(identify(child.pid()));
+    }
     theirs.close();
     send_text(ours, "alive");
     CHECK(receive_text(ours) == "alive");
     ours.close();
+    CHECK(eventually([&] { return !is_alive(identity); }));
+    auto next = start(exit_with, {"0"});  // takes away what is left of the other
+    CHECK(next.join() == exited(0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "hundreds of quick starts leak nothing") {

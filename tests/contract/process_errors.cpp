@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "contract/capabilities.hpp"
 #include "contract/event_loop.hpp"
+#include "contract/handle_transfer.hpp"
 #include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
@@ -60,6 +62,9 @@ class File {
 /// Takes all handles that this process may have, and tells what then still works.
 const ChildFunction runs_out_of_handles("runs_out_of_handles", [](ChildContext&) {
   const Wakeup wakeup = must(Wakeup::create());
+  auto [left, right] = must(channel_pair());
+  const RawHandle raw = left.get();
+  if (capabilities().handle_transfer) must(send_handles(left, std::span(&raw, 1), patience()));
   std::vector<Handle> taken;
   auto next = duplicate_handle(wakeup.waitable());
   for (; next; next = duplicate_handle(wakeup.waitable())) taken.emplace_back(*next);
@@ -68,6 +73,12 @@ const ChildFunction runs_out_of_handles("runs_out_of_handles", [](ChildContext&)
   if (outcome(Wakeup::create()) != Condition::out_of_handles) return 3;
   if (outcome(stream_pipe(Direction::child_reads)) != Condition::out_of_handles) return 4;
   if (outcome(EventLoop::create()) != Condition::out_of_handles) return 5;
+  if (outcome(WaitSet::create()) != Condition::out_of_handles && capabilities().kept_wait_sets) return 8;
+  if (capabilities().handle_transfer) {
+    if (outcome(receive_handles(right, 1, patience())) != Condition::out_of_handles) return 9;
+    send_text(left, "in step");
+    if (receive_text(right) != "in step") return 10;
+  }
   const auto started = launch(request_for(exit_with, {"0"}));
   if (!started && outcome(started) != Condition::out_of_handles) return 6;
   taken.clear();
@@ -138,7 +149,8 @@ TEST_SUITE("contract.process_errors") {
           Condition::invalid_argument);
     CHECK(changed([&](auto& request) { request.environment = {{"A=" + with_zero}}; }) ==
           Condition::invalid_argument);
-    CHECK(launching(good) == success);
+    auto child = must(launch(good));
+    CHECK(join(child) == exited(0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "handles that are not open are the caller's mistake") {

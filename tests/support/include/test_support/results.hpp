@@ -38,14 +38,14 @@ T must(platform::Result<T> result, std::source_location where = std::source_loca
 
 }  // namespace multiprocessing::test_support
 
-namespace doctest {
+namespace multiprocessing::platform {
 
-template <>
-struct StringMaker<multiprocessing::platform::Condition> {
-  static String convert(multiprocessing::platform::Condition condition) {
-    return multiprocessing::platform::name_of(condition);
-  }
-};
+/// Found by doctest, which otherwise prints enumerators as numbers.
+inline doctest::String toString(Condition condition) { return name_of(condition); }
+
+}  // namespace multiprocessing::platform
+
+namespace doctest {
 
 template <>
 struct StringMaker<multiprocessing::test_support::Outcome> {
