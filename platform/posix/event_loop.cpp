@@ -65,6 +65,8 @@ bool is_ready(int fd) noexcept {
 class AsioLoop final : public EventLoop {
  public:
   AsioLoop() : work_(asio::make_work_guard(context_)) {
+    // Asio opens its own descriptors with the first that it is to watch: here, where a failure is reported.
+    const asio::posix::stream_descriptor opened(context_);
     const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
     thread_ = std::thread([this] { context_.run(); });
     loop_thread_ = thread_.get_id();
@@ -113,7 +115,7 @@ class AsioLoop final : public EventLoop {
     std::function<void()> due;
     std::unique_lock lock(mutex_);
     entry = take(id);
-    if (!in_loop_thread()) idle_.wait(lock, [&] { return running_ != id; });
+    if (!in_loop_thread()) idle_.wait(lock, [&] { return running_ == 0 || running_ != id; });
     if (entry == nullptr || running_ == id)
       return;  // a callback that cancels itself is destroyed when it returns
     ready.swap(entry->ready);

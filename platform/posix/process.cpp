@@ -53,12 +53,19 @@ bool is_variable(const std::string& text) noexcept {
   return sign != 0 && sign != std::string::npos && !holds_zero(text);
 }
 
+bool is_open(RawHandle handle) noexcept {
+  return handle >= 0 && handle < INT_MAX && ::fcntl(posix::to_fd(handle), F_GETFD) != -1;
+}
+
+// Handles are looked at before launch() makes any of its own, which might get a closed one's number.
 bool makes_sense(const LaunchRequest& request) noexcept {
   if (request.executable.empty() || holds_zero(request.executable)) return false;
   if (request.arguments.empty() || std::ranges::any_of(request.arguments, holds_zero)) return false;
   if (request.environment && !std::ranges::all_of(*request.environment, is_variable)) return false;
   if (holds_zero(request.working_directory)) return false;
-  return request.inherited == no_handle || (request.inherited > STDERR_FILENO && request.inherited < INT_MAX);
+  for (const StreamBinding& binding : request.streams)
+    if (binding.source == StreamBinding::Source::handle && !is_open(binding.handle)) return false;
+  return request.inherited == no_handle || (request.inherited > STDERR_FILENO && is_open(request.inherited));
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -103,8 +110,6 @@ Result<int> prepare_stream(const StreamBinding& binding, int target, std::vector
   if (binding.source == StreamBinding::Source::inherit) return -1;
   if (binding.source == StreamBinding::Source::handle) {
     const int fd = posix::to_fd(binding.handle);
-    if (binding.handle < 0 || ::fcntl(fd, F_GETFD) == -1)
-      return Error{Condition::invalid_argument, EBADF, "dup2"};
     if (fd == target || fd > STDERR_FILENO) return fd;
   }
   auto made = binding.source == StreamBinding::Source::null ? posix::open_file("/dev/null", O_RDWR)
@@ -159,8 +164,7 @@ struct WithInherited {
   error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
     if (handle == no_handle) return {};
     launcher.side.inherited = posix::to_fd(handle);
-    if (::fcntl(launcher.side.inherited, F_GETFD) != -1) return {};
-    return {errno, boost::system::system_category()};
+    return {};
   }
 };
 
@@ -235,8 +239,6 @@ Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const P
                           plan.arguments.data(), WithStreams{streams}, WithEnvironment{plan.environment},
                           WithFolder{request.working_directory}, WithInherited{request.inherited},
                           WithPriority{request.priority});
-  if (ec && launcher.pid == -1 && launcher.started.error().native == 0)
-    return posix::error_of(ec.value(), "fcntl");  // an initializer refused
   process.detach();
   return std::move(launcher.started);
 } catch (const boost::system::system_error& failure) {
