@@ -49,10 +49,10 @@ void arm_crash_report_to(ParentLink& link) {
     log(Level::debug, "no crash reports from this process: " + armed.error().to_string());
 }
 
-int run_and_report(ParentLink& link, bool wants_result, const std::function<void(detail::Encoder*)>& body) {
+int run_and_report(ParentLink& link, const bool& wants_result, const std::function<void(detail::Encoder*)>& body) {
   detail::Encoder result;
   platform::ThrowTrace trace;
-  TracedCall call{body, wants_result ? &result : nullptr};
+  TracedCall call{body, &result};
   try {
     platform::call_traced(call_body, &call, trace);
   } catch (...) {
@@ -61,7 +61,7 @@ int run_and_report(ParentLink& link, bool wants_result, const std::function<void
     detail::encode(encoder, report);
     send_report(link, FrameKind::raised, encoder);
     flush_standard_streams();  // what the target printed stands before its exception
-    print_exception(report);
+    if (!wants_result) print_exception(report);
     return 1;
   }
   if (wants_result) send_report(link, FrameKind::finished, result);

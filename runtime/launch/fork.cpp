@@ -66,7 +66,7 @@ void apply(const StartRequest& request) {
     apply(request);
     arm_crash_report_to(*link);
     watch_parent(link, request.settings.keep_running);
-    request.subject.run(result);
+    request.subject.run(request.settings.wants_result ? result : nullptr);
   });
   leave_forked_child(code);
 }

@@ -71,19 +71,14 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
   if (!frame || frame->kind != FrameKind::bootstrap) platform::end_now(1);
   detail::Decoder decoder(frame->body);
   ChildSettings settings;
-  return run_and_report(*link, false, [&](detail::Encoder*) {
+  return run_and_report(*link, settings.wants_result, [&](detail::Encoder* result) {
     settings = read_settings(decoder);
     self().become(settings, link, false);
     watch_parent(link, settings.keep_running);
     const auto target = find_target(settings.target);
     if (settings.target.is_object) expect_own_object();
     log(Level::info, "child process calling self.run()");
-    if (!settings.wants_result) return target.descriptor->run(target.function, decoder, nullptr);
-    detail::Encoder result;
-    target.descriptor->run(target.function, decoder, &result);
-    if (const auto sent = send_frame(link->channel(), FrameKind::finished, result.bytes(), platform::Deadline::never());
-        !sent)
-      log(Level::warning, "the result could not be sent: " + sent.error().to_string());
+    target.descriptor->run(target.function, decoder, settings.wants_result ? result : nullptr);
   });
 }
 

@@ -2,6 +2,7 @@
 // tells the library how programs are started on this machine, then runs doctest and demands that it
 // ran at least one test case, so that a misspelt suite name cannot pass.
 #define DOCTEST_CONFIG_IMPLEMENT
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // children that are forked crash on purpose
 #include <doctest/doctest.h>
 
 #include <multiprocessing/context.hpp>

@@ -16,8 +16,9 @@ inline constexpr const char* bootstrap_flag = "--multiprocessing-fork";
 /// Crashes of this process are reported to its parent from now on. Without that, a crash shows in the exit code alone.
 void arm_crash_report_to(ParentLink& link);
 
-/// Runs `body`, tells the parent what came of it, prints an exception that escapes. Returns the exit code: 0 or 1.
-[[nodiscard]] int run_and_report(ParentLink& link, bool wants_result,
+/// Runs `body`, which may write a result, and tells the parent what came of it. An exception that escapes is printed,
+/// unless the parent waits for a result and throws it. Returns the exit code: 0 or 1.
+[[nodiscard]] int run_and_report(ParentLink& link, const bool& wants_result,
                                  const std::function<void(detail::Encoder* result)>& body);
 
 /// Leaves a forked child: ends its children as at the end of a program, flushes, and leaves the parent's statics alone.

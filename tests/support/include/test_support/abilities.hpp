@@ -1,0 +1,15 @@
+// What the system can do, for tests of public behaviour that must not look at the contract themselves.
+#pragma once
+
+namespace multiprocessing::test_support {
+
+/// Processes have signals: an exit code -N stands for signal N.
+[[nodiscard]] bool has_signals();
+/// The place of a throw is known, with its function's name.
+[[nodiscard]] bool names_throws();
+/// The place of a crash is known, with its function's name.
+[[nodiscard]] bool names_crashes();
+/// A program whose file was replaced or deleted can still start itself.
+[[nodiscard]] bool survives_replacement();
+
+}  // namespace multiprocessing::test_support
