@@ -19,6 +19,9 @@ set(mp_test_environment
   "UBSAN_OPTIONS=print_stacktrace=1"
   "TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0"
   "MULTIPROCESSING_SANITIZED=${MULTIPROCESSING_SANITIZE}")
+if(CMAKE_CROSSCOMPILING)
+  list(APPEND mp_test_environment "MULTIPROCESSING_TEST_EMULATED=1")  # tests are given more time
+endif()
 if(MULTIPROCESSING_TEST_LAUNCHER)  # set by a toolchain file whose programs cannot start each other
   list(APPEND mp_test_environment "MULTIPROCESSING_TEST_LAUNCHER=${MULTIPROCESSING_TEST_LAUNCHER}")
 endif()

@@ -32,13 +32,12 @@ TEST_SUITE("contract.error") {
     CHECK(error.to_string() == std::string(error.call) + ": " + error.code().message());
   }
 
-  TEST_CASE_FIXTURE(LeakCheck, "a failure that is not the system's has no native code and still has words") {
+  TEST_CASE_FIXTURE(LeakCheck, "a failure that is no refusal of the system has words too") {
     const Wakeup wakeup = must(Wakeup::create());
     const auto status = wait_one(wakeup.waitable(), Deadline::now());
     REQUIRE(outcome(status) == Condition::timed_out);
-    CHECK(status.error().native == 0);
-    CHECK(status.error().code() == std::errc::timed_out);
-    CHECK(status.error().to_string().size() > 2);
+    CHECK(status.error().code());
+    CHECK(status.error().to_string().starts_with(std::string(status.error().call) + ": "));
   }
 }
 

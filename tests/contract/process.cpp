@@ -54,7 +54,7 @@ void check_alone(Child& child) {
   CHECK(child.join() == exited(0));
 }
 
-int quick_starts() { return emulated() ? 50 : 200; }
+int quick_starts() { return slow() ? 50 : 200; }
 
 }  // namespace
 

@@ -59,15 +59,17 @@ void stand_guard() {
 
 }  // namespace
 
-bool emulated() {
+bool slow() {
   static const bool answer = [] {
-    const char* launcher = std::getenv("MULTIPROCESSING_TEST_LAUNCHER");
-    return launcher != nullptr && *launcher != '\0';
+    for (const char* name :
+         {"MULTIPROCESSING_TEST_EMULATED", "MULTIPROCESSING_TEST_LAUNCHER", "MULTIPROCESSING_SANITIZED"})
+      if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return true;
+    return false;
   }();
   return answer;
 }
 
-std::chrono::seconds time_limit() { return std::chrono::seconds(emulated() ? 180 : 60); }
+std::chrono::seconds time_limit() { return std::chrono::seconds(slow() ? 180 : 60); }
 
 platform::Deadline patience() { return platform::Deadline::after(time_limit() / 2); }
 

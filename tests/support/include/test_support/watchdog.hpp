@@ -10,10 +10,10 @@
 
 namespace multiprocessing::test_support {
 
-/// Whether programs are started through an emulator (MULTIPROCESSING_TEST_LAUNCHER), which is slow.
-[[nodiscard]] bool emulated();
+/// Whether this program runs under an emulator or a sanitizer, as the test's environment says.
+[[nodiscard]] bool slow();
 
-/// How long one test case may take: 60 s, three times that under an emulator.
+/// How long one test case may take: 60 s, three times that where everything is slow.
 [[nodiscard]] std::chrono::seconds time_limit();
 
 /// For a wait that must succeed: shorter than time_limit(), so that the failure is an error with a name.
