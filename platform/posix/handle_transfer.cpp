@@ -60,15 +60,15 @@ void attach(Envelope& envelope, std::span<const RawHandle> handles) noexcept {
 // Everything that came, whatever was expected, so that nothing leaks.
 std::vector<Handle> detach(const Envelope& envelope) {
   std::vector<Handle> handles;
-  auto* header = const_cast<msghdr*>(&envelope.header);
-  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      handles.emplace_back(fd);
-    }
+  const msghdr* const header = &envelope.header;
+  // There is at most one part: credentials and the like come only to sockets that ask for them.
+  const cmsghdr* const part = CMSG_FIRSTHDR(header);
+  if (part == nullptr || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) return handles;
+  const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  for (std::size_t i = 0; i < count; ++i) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+    handles.emplace_back(fd);
   }
   return handles;
 }

@@ -14,6 +14,8 @@
 #include <utility>
 
 // What Boost.Process 1.81 needs and does not include.
+#include "os_calls.hpp"
+
 #include <boost/optional.hpp>
 #include <boost/type_traits.hpp>
 

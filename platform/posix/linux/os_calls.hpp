@@ -18,6 +18,11 @@
 
 #include "unsanitized.hpp"
 
+#if !defined(__GLIBC__)
+// Headers of Boost.Process name it in code that we never call; musl does not declare it.
+extern "C" int close_range(unsigned first, unsigned last, int flags);
+#endif
+
 namespace multiprocessing::platform::posix::os {
 
 inline constexpr bool atomic_close_on_exec = true;
