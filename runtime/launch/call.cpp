@@ -116,7 +116,9 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
     runtime::reactor().cancel(ended_);
     runtime::reactor().cancel(sent_);
     auto report = state_->report();
-    if (const auto failure = failure_of(*state_, report))
+    const auto failure = failure_of(*state_, report);
+    state_.reset();  // its handles are closed before anybody learns that the call is done
+    if (failure)
       future_->set_exception(failure);
     else
       future_->set_result(std::move(*report.result));

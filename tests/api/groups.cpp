@@ -1,0 +1,110 @@
+// Spawn groups: all succeed, or the first failure stops the others and is thrown.
+#include <doctest/doctest.h>
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "test_support/abilities.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/start_methods.hpp"
+
+namespace api_groups {
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+using mp::test_support::LeakCheck;
+
+void wait_for_the_end() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+void succeed(int index, int expected) {
+  if (index >= expected) mp::exit(9);
+}
+void second_throws(int index) {
+  if (index == 1) throw std::domain_error("number one");
+  wait_for_the_end();
+}
+void second_exits(int index) {
+  if (index == 1) mp::exit(7);
+  wait_for_the_end();
+}
+void second_crashes(int index) {
+  if (index == 1) std::raise(SIGSEGV);
+  wait_for_the_end();
+}
+void wait_all(int) { wait_for_the_end(); }
+
+TEST_SUITE("api.groups") {
+  TEST_CASE_FIXTURE(LeakCheck, "a group that succeeds") {
+    auto group = mp::spawn(succeed, std::tuple(3), {.nprocs = 3});
+    CHECK(group.join());
+    CHECK(group.join(0s));
+    CHECK(group.pids().size() == 3);
+    CHECK(group.processes().at(2).exitcode() == 0);
+    mp::test_support::with_each_start_method([](mp::Context& context) {
+      CHECK(context.start_processes(succeed, std::tuple(2), {.nprocs = 2}).join());
+    });
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "the first that throws stops the others") {
+    try {
+      mp::spawn(second_throws, {.nprocs = 3, .grace = 20s});
+      FAIL("the failure is thrown");
+    } catch (const mp::ProcessRaisedException& raised) {
+      CHECK(raised.error_index() == 1);
+      CHECK(raised.error_pid() > 0);
+      CHECK(raised.type_name() == "std::domain_error");
+      const std::string text = raised.what();
+      CHECK(text.find("std::domain_error: number one") != std::string::npos);
+      if (mp::test_support::names_throws()) CHECK_MESSAGE(text.find("second_throws") != std::string::npos, text);
+    }
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("the first that exits, and the first that crashes") {
+    try {
+      mp::spawn(second_exits, {.nprocs = 2});
+      FAIL("the failure is thrown");
+    } catch (const mp::ProcessExitedException& exited) {
+      CHECK(exited.error_index() == 1);
+      CHECK(exited.exit_code() == 7);
+      CHECK_FALSE(exited.signal_name());
+    }
+    try {
+      mp::spawn(second_crashes, {.nprocs = 2});
+      FAIL("the failure is thrown");
+    } catch (const mp::ProcessException& failed) {
+      CHECK(failed.error_index() == 1);
+      const auto* exited = dynamic_cast<const mp::ProcessExitedException*>(&failed);
+      REQUIRE(exited);
+      if (mp::test_support::has_signals()) CHECK(exited->signal_name() == "SIGSEGV");
+    }
+  }
+
+  TEST_CASE("join with a time limit says whether all have ended") {
+    auto group = mp::spawn(wait_all, {.nprocs = 2, .join = false, .daemon = true});
+    CHECK_FALSE(group.join(1ms));
+    for (auto& process : group.processes()) {
+      CHECK(process.daemon());
+      process.kill();
+    }
+    CHECK_THROWS_AS(group.join(), mp::ProcessExitedException);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("waiting for a group can be given up; its processes are stopped") {
+    mp::StopSource source;
+    source.request_stop();
+    CHECK_THROWS_AS(mp::spawn(wait_all, {.nprocs = 2, .stop = source.token()}), mp::CancelledError);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("a group of nobody is refused, as is an unknown start method") {
+    CHECK_THROWS_AS(mp::spawn(wait_all, {.nprocs = 0}), mp::ValueError);
+    CHECK_THROWS_AS(mp::start_processes(wait_all, std::tuple(), {.start_method = "teleport"}), mp::ValueError);
+  }
+}
+
+}  // namespace api_groups

@@ -1,0 +1,94 @@
+// connection::wait over processes, sentinels and native handles.
+#include <doctest/doctest.h>
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <chrono>
+#include <iostream>
+#include <list>
+#include <sstream>
+#include <vector>
+
+#include "test_support/start_methods.hpp"
+
+namespace api_waiting {
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+
+void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+void end() {}
+
+TEST_SUITE("api.waiting") {
+  TEST_CASE("nothing to wait for is nothing, at once") {
+    CHECK(mp::connection::wait(std::vector<mp::Sentinel>()).empty());
+    CHECK(mp::connection::wait({}).empty());
+  }
+
+  TEST_CASE("all that have ended are returned, in order, and the others are not") {
+    mp::test_support::with_each_start_method([](mp::Context& context) {
+      std::vector<mp::Process> processes;
+      for (int i = 0; i < 6; ++i)
+        processes.push_back(i % 2 == 0 ? context.Process(end) : context.Process(wait_for_ever));
+      for (auto& p : processes) p.start();
+      CHECK(mp::connection::wait(processes, 0s).size() <= 3);
+      for (std::size_t i = 0; i < 6; i += 2) processes[i].join();
+      const auto ready = mp::connection::wait(processes);
+      REQUIRE(ready.size() == 3);
+      CHECK(ready[0] == mp::Waitable(processes[0]));
+      CHECK(ready[1] == mp::Waitable(processes[2]));
+      CHECK(ready[2] == mp::Waitable(processes[4]));
+      for (auto& p : processes) p.kill();
+      for (auto& p : processes) p.join();
+    });
+  }
+
+  TEST_CASE("sentinels come back as sentinels, whatever the range") {
+    mp::Process p(end);
+    mp::Process q(wait_for_ever);
+    p.start();
+    q.start();
+    const std::list<mp::Sentinel> sentinels = {q.sentinel(), p.sentinel()};
+    const auto ready = mp::connection::wait(sentinels);
+    REQUIRE(ready.size() == 1);
+    CHECK(ready[0] == p.sentinel());
+    CHECK(ready[0] != q.sentinel());
+    CHECK(mp::connection::wait({q.sentinel()}, 1ms).empty());
+    const std::vector<mp::NativeHandle> handles = {p.sentinel().native_handle(), q.sentinel().native_handle()};
+    CHECK(mp::connection::wait(handles) == std::vector{handles[0]});
+    std::ostringstream text;
+    text << p.sentinel();
+    CHECK_FALSE(text.str().empty());
+    q.kill();
+    q.join();
+    p.join();
+  }
+
+  TEST_CASE("waiting gives up when the token is set") {
+    mp::Process q(wait_for_ever);
+    q.start();
+    mp::StopSource source;
+    source.request_stop();
+    CHECK_THROWS_AS(mp::connection::wait({q.sentinel()}, mp::infinite, source.token()), mp::CancelledError);
+    q.kill();
+    q.join();
+    CHECK(mp::connection::wait({q.sentinel()}, mp::infinite, source.token()).size() == 1);
+  }
+
+  TEST_CASE("hundreds of sentinels, again and again") {
+    std::vector<mp::Process> processes;
+    for (int i = 0; i < 80; ++i) processes.emplace_back(end);
+    std::vector<mp::Sentinel> left;
+    for (auto& p : processes) {
+      p.start();
+      left.push_back(p.sentinel());
+    }
+    while (!left.empty())
+      for (const auto& ready : mp::connection::wait(left)) std::erase(left, ready);
+    for (auto& p : processes) {
+      CHECK_FALSE(p.is_alive());
+      CHECK(p.exitcode() == 0);
+    }
+  }
+}
+
+}  // namespace api_waiting
