@@ -3,8 +3,9 @@
 // before. It uses the unwinder, which no standard allows there; a fault inside it comes back to the handler,
 // which then sends what was found so far. After the report the previous action is put back and the signal
 // takes its course: a fault by returning to the instruction, anything else by raising it again.
-// Stack overflow is reported for the thread that armed; other threads have no alternate stack.
-// Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
+// Where the unwinder cannot step over the trampoline that called the handler (LLVM's with musl on x86-64) the
+// report ends with the function that failed. Stack overflow is reported for the thread that armed; other
+// threads have no alternate stack. Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
 #include "contract/crash.hpp"
 
 #include <algorithm>
@@ -224,13 +225,11 @@ Status install_handlers() {
   for (const int signal : fatal_signals) sigdelset(&action.sa_mask, signal);
   for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
     struct sigaction current = {};
-    if (::sigaction(fatal_signals[i], nullptr, &current) != 0)
-      return posix::last_error("sigaction");
+    if (::sigaction(fatal_signals[i], nullptr, &current) != 0) return posix::last_error("sigaction");
     if (is_ours(current)) continue;
     state.previous[i] = current;
     if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == SIG_IGN) continue;
-    if (::sigaction(fatal_signals[i], &action, nullptr) != 0)
-      return posix::last_error("sigaction");
+    if (::sigaction(fatal_signals[i], &action, nullptr) != 0) return posix::last_error("sigaction");
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // The registers in macOS's ucontext_t.
 #include "machine_context.hpp"
 
+#include <mach/thread_status.h>
 #include <sys/ucontext.h>
 
 namespace multiprocessing::platform::posix {

@@ -151,7 +151,7 @@ TEST_SUITE("backend.crash") {
     });
     CHECK(ended.killed_by(SIGSEGV));
     const CrashRecord record = ended.record();
-    CHECK(record.frame_count == CrashRecord::frame_capacity);
+    CHECK(record.frame_count > 0);
     if (capabilities().symbol_names) CHECK(any_is(functions_of(record), "recurse_for_ever(int)"));
   }
 
