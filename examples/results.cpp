@@ -32,7 +32,8 @@ int main() {
   for (const char* text : {"1", "2", "three"}) numbers.push_back(mp::call_async(parse, text));
   for (const mp::Future<int>& number : numbers) {
     try {
-      std::cout << "parsed " << number.result() << std::endl;
+      const int value = number.result();
+      std::cout << "parsed " << value << std::endl;
     } catch (const std::invalid_argument&) {
       std::cout << "not a number" << std::endl;
     }

@@ -31,7 +31,7 @@ int main() {
   } catch (const mp::ProcessRaisedException& e) {
     std::cout << "process " << e.error_index() << " threw " << e.type_name() << ": " << e.message()
               << std::endl;
-    const bool traced = std::string(e.what()).find("quotient") != std::string::npos;
+    const bool traced = std::string(e.what()).find("divide_by_rank") != std::string::npos;
     std::cout << "the trace " << (traced ? "names" : "does not name") << " the function that threw"
               << std::endl;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
+#include <string_view>
 #include <utility>
 
 namespace scan {
@@ -24,6 +25,11 @@ std::vector<Row> largest_first(const std::map<std::string, Counts>& groups) {
   rows.resize(max_rows - 1);
   rows.push_back(std::move(others));
   return rows;
+}
+
+std::string_view without_newline(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  return text;
 }
 
 void print_row(std::size_t width, const std::string& name, const Counts& counts) {
@@ -74,7 +80,7 @@ void Report::print_table() const {
 void Report::print_failures() const {
   for (const Outcome& batch : failed_)
     std::cerr << "batch " << batch.number << " (" << batch.files << " files from " << batch.first
-              << "): " << batch.failure << '\n';
+              << "): " << without_newline(batch.failure) << '\n';
   for (const std::string& line : unreadable_) std::cerr << line << '\n';
   if (unreadable_count_ > unreadable_.size())
     std::cerr << unreadable_count_ - unreadable_.size() << " more could not be read\n";

@@ -43,17 +43,16 @@ class Arrivals {
   std::deque<std::size_t> numbers_;
 };
 
-/// What `e.what()` says, or says nested in itself; the innermost holds the child's stack trace.
+/// What an exception of a child says, and where in the child it was thrown.
 std::string describe(const std::exception& error) {
-  std::string text = error.what();
   try {
-    std::rethrow_if_nested(error);
-  } catch (const std::exception& nested) {
-    text = describe(nested);
+    std::rethrow_if_nested(error);  // the trace travels inside of what was thrown
+  } catch (const mp::RemoteError& remote) {
+    return describe(remote);
   } catch (...) {
-    return text;
   }
-  return text;
+  const auto* remote = dynamic_cast<const mp::RemoteError*>(&error);
+  return remote == nullptr ? error.what() : std::string(remote->what()) + '\n' + remote->trace();
 }
 
 class Scheduler {
