@@ -22,7 +22,6 @@ namespace multiprocessing::platform {
 namespace {
 
 constexpr Error not_a_handle{Condition::invalid_argument, EBADF, "poll"};
-constexpr std::size_t always_allowed = 256;  // entries; limits on descriptors are never lower
 
 // Until something is ready, or the deadline has passed: then no entry is.
 Status poll_until(pollfd* entries, std::size_t count, Deadline deadline) noexcept {
@@ -35,26 +34,27 @@ Status poll_until(pollfd* entries, std::size_t count, Deadline deadline) noexcep
   }
 }
 
-// The descriptors to wait for, each once if there are many.
 std::vector<pollfd> entries_for(std::span<const RawHandle> handles) {
   std::vector<pollfd> entries;
   entries.reserve(handles.size());
   for (const RawHandle handle : handles) entries.push_back({posix::to_fd(handle), POLLIN, 0});
-  if (entries.size() > always_allowed) {
-    std::ranges::sort(entries, {}, &pollfd::fd);
-    const auto repeated = std::ranges::unique(entries, {}, &pollfd::fd);
-    entries.erase(repeated.begin(), repeated.end());
-  }
   return entries;
 }
 
+// Each descriptor once, sorted.
+void remove_repeated(std::vector<pollfd>& entries) {
+  std::ranges::sort(entries, {}, &pollfd::fd);
+  const auto repeated = std::ranges::unique(entries, {}, &pollfd::fd);
+  entries.erase(repeated.begin(), repeated.end());
+}
+
 std::vector<std::size_t> positions_of_ready(std::span<const RawHandle> handles,
-                                            const std::vector<pollfd>& entries) {
+                                            const std::vector<pollfd>& entries, bool shortened) {
   std::vector<std::size_t> positions;
-  const bool sorted = entries.size() != handles.size() || handles.size() > always_allowed;
   for (std::size_t i = 0; i < handles.size(); ++i) {
-    const auto& entry =
-        sorted ? *std::ranges::lower_bound(entries, posix::to_fd(handles[i]), {}, &pollfd::fd) : entries[i];
+    const auto& entry = shortened
+                            ? *std::ranges::lower_bound(entries, posix::to_fd(handles[i]), {}, &pollfd::fd)
+                            : entries[i];
     if (entry.revents != 0) positions.push_back(i);
   }
   return positions;
@@ -77,10 +77,16 @@ Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, De
   if (handles.empty()) return std::vector<std::size_t>();
   if (std::ranges::any_of(handles, [](RawHandle handle) { return handle < 0; })) return not_a_handle;
   auto entries = entries_for(handles);
-  if (auto status = poll_until(entries.data(), entries.size(), deadline); !status) return status.error();
+  auto status = poll_until(entries.data(), entries.size(), deadline);
+  const bool shortened = !status && status.error().native == EINVAL;
+  if (shortened) {
+    remove_repeated(entries);
+    status = poll_until(entries.data(), entries.size(), deadline);
+  }
+  if (!status) return status.error();
   if (std::ranges::any_of(entries, [](const pollfd& entry) { return (entry.revents & POLLNVAL) != 0; }))
     return not_a_handle;
-  return positions_of_ready(handles, entries);
+  return positions_of_ready(handles, entries, shortened);
 }
 
 // ---- Wakeup -----------------------------------------------------------------------------------------
