@@ -96,6 +96,9 @@ class MULTIPROCESSING_EXPORT Context {
   [[nodiscard]] Context& get_context() const;
   [[nodiscard]] Context& get_context(std::string_view method) const;
 
+  /// Lives as long as the context; empty for the default one.
+  [[nodiscard]] const char* start_method_name() const noexcept { return method_.c_str(); }
+
  private:
   [[nodiscard]] detail::StartWith start_with() const noexcept { return {method_.c_str(), "Process"}; }
   std::string method_;
@@ -115,6 +118,8 @@ struct MULTIPROCESSING_EXPORT ProcessFactory {
   static Process from_state(std::shared_ptr<ProcessState> state);
   static const std::shared_ptr<ProcessState>& state_of(const Process& process) noexcept;
   static ParentProcess parent(int pid, std::string name);
+  static ProcessContext group(std::vector<Process> processes, Duration grace);
+  static void stop(ProcessContext& group) noexcept;
 
   template <class F, class... Args>
     requires process_target<F>

@@ -49,6 +49,7 @@ struct StartWith {
 struct ChildTarget {
   Target target;
   std::string type_name;  ///< for messages
+  bool is_object = false;
 };
 
 template <class F>
@@ -173,9 +174,9 @@ class ProcessOf : public Process {
  protected:
   [[nodiscard]] detail::ChildTarget child_target() const override {
     if (typeid(*this) != typeid(Derived))
-      throw TypeError(std::string("start(): the class is derived further from ProcessOf<") + typeid(Derived).name() +
-                      "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
-    return {{&detail::object_descriptor<Derived>, nullptr}, typeid(Derived).name()};
+      throw TypeError(std::string("start(): the class is derived further from ProcessOf<") +
+                      std::string(detail::type_name<Derived>()) + "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
+    return {{&detail::object_descriptor<Derived>, nullptr}, std::string(detail::type_name<Derived>()), true};
   }
   void encode_for_child(detail::Encoder& encoder) const override {
     detail::encode_object(encoder, static_cast<const Derived&>(*this));
@@ -195,7 +196,7 @@ class MULTIPROCESSING_EXPORT ParentProcess {
   void join(StopToken stop = {}) const;
   /// True if it has ended.
   bool join(Duration timeout, StopToken stop = {}) const;
-  /// Throws OSError where the system has no handle for a process that is not a child.
+  /// Ready when it has ended.
   [[nodiscard]] Sentinel sentinel() const;
 
  private:

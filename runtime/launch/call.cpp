@@ -134,10 +134,11 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
 }  // namespace
 
 std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options, std::unique_ptr<Task> task) {
+  auto& loop = runtime::reactor();  // first: a process that nobody can follow shall not be started
   auto future = std::make_shared<FutureCore>();
   const auto state = start_call(with, std::move(options.process), *task);
   future->on_cancel([state] { state->send(platform::StopSignal::kill, "cancel"); });
-  runtime::reactor().post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
+  loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
     try {
       call->begin();
     } catch (...) {

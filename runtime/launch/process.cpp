@@ -146,9 +146,11 @@ bool ParentProcess::join(Duration timeout, StopToken stop) const {
 }
 
 Sentinel ParentProcess::sentinel() const {
-  const auto& handle = runtime::self().link()->parent_sentinel();
-  if (!handle) runtime::throw_os_error({platform::Condition::not_supported, 0, "open_sentinel"}, "the parent process");
-  return {NativeHandle((NativeHandle::native_type)handle.get()), 0};
+  auto& link = *runtime::self().link();
+  // Without a handle of the parent itself — it is dead already, or the system has none for strangers — the
+  // end of the control channel is ready when it is gone.
+  const auto handle = link.parent_sentinel() ? link.parent_sentinel().get() : link.channel().readable();
+  return {NativeHandle((NativeHandle::native_type)handle), 0};
 }
 
 int cpu_count() { return platform::cpu_count(); }

@@ -93,9 +93,11 @@ class SpawnStrategy : public StartStrategy {
  private:
   static void deliver(StartedChild& child, const detail::Encoder& record) {
     const auto sent = send_frame(child.control, FrameKind::bootstrap, record.bytes(), platform::Deadline::never());
-    // A child that ended before it read all of it is a child that ended: its exit code tells how.
-    if (sent || sent.error().condition == platform::Condition::broken) return;
+    if (sent) return;
+    // Whoever reads no more shall not wait for the rest either.
     static_cast<void>(child.process.send(platform::StopSignal::kill));
+    // A child that ended before it read all of it is a child that ended: its exit code tells how.
+    if (sent.error().condition == platform::Condition::broken) return;
     throw_os_error(sent.error(), "the arguments of the child");
   }
 };

@@ -1,14 +1,10 @@
-// The leak counters, on the counts that the contract offers.
+// LeakCheck: counts around a test case.
 #include "test_support/leak_check.hpp"
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
-
-#include "contract/system.hpp"
 
 namespace multiprocessing::test_support {
 namespace {
@@ -19,21 +15,6 @@ std::function<void()>& warm_up() {
 }
 
 }  // namespace
-
-Holdings holdings() { return {platform::open_handle_count(), platform::thread_count()}; }
-
-bool eventually(const std::function<bool()>& holds) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // nothing tells when it comes true
-  }
-  return true;
-}
-
-bool returns_to(const Holdings& before) {
-  return eventually([&] { return holdings() == before; });
-}
 
 void set_warm_up(std::function<void()> touch) { warm_up() = std::move(touch); }
 

@@ -112,6 +112,26 @@ requires(!std::is_member_pointer_v<decltype(V)>) struct SignatureOf<Fn<V>>
 template <class F>
 using SignatureFor = typename SignatureOf<F>::type;
 
+/// Nothing of F travels: the other process makes one.
+template <class F>
+inline constexpr bool is_stateless = std::is_empty_v<F>&& std::is_default_constructible_v<F>;
+
+template <class F>
+inline constexpr bool is_function_pointer =
+    std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;
+
+/// One descriptor serves a function that may throw and one that may not.
+template <class F>
+struct WithoutNoexcept {
+  using type = F;
+};
+template <class R, class... P>
+struct WithoutNoexcept<R (*)(P...) noexcept> {
+  using type = R (*)(P...);
+};
+template <class F>
+using TargetType = typename WithoutNoexcept<std::decay_t<F>>::type;
+
 // --- how a value is stored ---
 
 template <class T>
@@ -186,6 +206,39 @@ struct ShapeOf<F, Generic, Args...> {
 };
 template <class F, class... Args>
 using ShapeFor = typename ShapeOf<std::decay_t<F>, SignatureFor<std::decay_t<F>>, Args...>::type;
+
+// The same for calls that stay in this process and its forked children.
+
+template <class P, class A>
+struct LocallyStored {
+  using type = StoredParameter<P>;
+};
+/// std::ref is how the caller says that he knows: a forked child works on its own copy of the object.
+template <class T, class U>
+struct LocallyStored<T&, std::reference_wrapper<U>> {
+  using type = std::reference_wrapper<U>;
+};
+
+template <class F, class Signature, class... Args>
+struct LocalShapeOf {
+  using List = TypeList<std::decay_t<Args>...>;
+  using type = CallShape<typename GenericResult<F, List>::type, TypeList<std::decay_t<Args>&&...>, List>;
+};
+// Lists of different lengths are told to the user later, and must not end the compilation here.
+template <class ParameterList, class ArgumentList>
+struct LocalList {
+  using type = TypeList<>;
+};
+template <class... P, class... Args>
+requires(sizeof...(P) == sizeof...(Args)) struct LocalList<TypeList<P...>, TypeList<Args...>> {
+  using type = TypeList<typename LocallyStored<P, std::remove_cvref_t<Args>>::type...>;
+};
+template <class F, class R, class... P, class... Args>
+struct LocalShapeOf<F, Signature<R, P...>, Args...> {
+  using type = CallShape<R, TypeList<P...>, typename LocalList<TypeList<P...>, TypeList<Args...>>::type>;
+};
+template <class F, class... Args>
+using LocalShapeFor = typename LocalShapeOf<F, SignatureFor<F>, Args...>::type;
 
 /// What comes back from `f(args...)`: a value, never a reference or a view.
 template <class R>

@@ -10,39 +10,51 @@
 #include <boost/pfr/core.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
 namespace multiprocessing::detail {
 
+// These objects are only ever asked whether they would fit. Their operators are defined because some
+// constructors of the standard library are compiled on the way.
+
 /// Converts to each base class of T, and to nothing else.
 template <class T>
 struct AnyBase {
   template <class Base>
-  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const;
+  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const { std::terminate(); }
 };
 struct Unlike {};
 
+template <class T, class First>
+concept MadeFrom = requires {
+  T{First{}};
+};
+
 /// A first field that takes anything would take AnyBase too; such a field takes Unlike as well.
 template <class T>
-concept HasBase = requires {
-  T{AnyBase<T>{}};
-}
-&&!requires { T{Unlike{}}; };
+concept HasBase = MadeFrom<T, AnyBase<T>> && !MadeFrom<T, Unlike>;
 
 // An lvalue is what a copyable type is made from without doubt. Both qualifiers, so that neither is
 // preferred.
 template <std::size_t>
 struct AnyLvalue {
   template <class Field>
-  operator Field&() const&& noexcept;
+  operator Field&() const&& noexcept {
+    std::terminate();
+  }
   template <class Field>
-  operator Field&() const& noexcept;
+  operator Field&() const& noexcept {
+    std::terminate();
+  }
 };
 template <std::size_t>
 struct AnyRvalue {
   template <class Field>
-  operator Field() const&& noexcept;
+  operator Field() const&& noexcept {
+    std::terminate();
+  }
 };
 template <class T, std::size_t i>
 using AnyField = std::conditional_t<std::is_copy_constructible_v<T>, AnyLvalue<i>, AnyRvalue<i>>;

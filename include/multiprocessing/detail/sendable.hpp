@@ -198,7 +198,7 @@ inline constexpr bool can_travel = false;
 
 /// Fails to compile with the cure for `reason`.
 template <class Place, class Member, Reason reason>
-constexpr void give_cure() {
+consteval bool give_cure() {
   if constexpr (reason == Reason::pointer)
     static_assert(can_travel<Place, Member>,
                   "a pointer means nothing in another process; send the value, a std::unique_ptr or a "
@@ -247,23 +247,23 @@ constexpr void give_cure() {
     static_assert(
         can_travel<Place, Member>,
         "give the class serialize(), or save() and load(), or make it an aggregate of types that can travel");
+  return true;
 }
 
-/// Compiles if T can travel; else the message names the place, the type to blame and the cure.
+/// Does not compile: the message names the place, the type to blame and the cure.
+template <class Place, class Blamed, Reason reason>
+constexpr void refuse() {
+  cannot_travel(Place(), member<Blamed>());
+  static_assert(give_cure<Place, member<Blamed>, reason>());
+}
+
+/// Compiles if T can travel.
 template <class Place, class T>
 constexpr void require_sendable() {
   using Blamed = Offender<T>;
   if constexpr (!std::is_void_v<Blamed>) {
-    cannot_travel(Place(), member<Blamed>());
-    give_cure<Place, member<Blamed>, reason_of<Blamed>()>();
+    refuse<Place, Blamed, reason_of<Blamed>()>();
   }
-}
-
-/// The same for a type that is to blame by itself.
-template <class Place, class Blamed, Reason reason>
-constexpr void refuse() {
-  cannot_travel(Place(), member<Blamed>());
-  give_cure<Place, member<Blamed>, reason>();
 }
 
 }  // namespace multiprocessing::detail

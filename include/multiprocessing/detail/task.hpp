@@ -17,6 +17,7 @@
 #pragma once
 
 #include <multiprocessing/detail/arguments.hpp>
+#include <multiprocessing/detail/check_call.hpp>
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/fingerprint.hpp>
 #include <multiprocessing/detail/sendable.hpp>
@@ -78,26 +79,6 @@ class MULTIPROCESSING_EXPORT Task {
 };
 
 // --- calling ---
-
-/// Nothing of F travels: the other process makes one.
-template <class F>
-inline constexpr bool is_stateless = std::is_empty_v<F>&& std::is_default_constructible_v<F>;
-
-template <class F>
-inline constexpr bool is_function_pointer =
-    std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;
-
-/// One descriptor serves a function that may throw and one that may not.
-template <class F>
-struct WithoutNoexcept {
-  using type = F;
-};
-template <class R, class... P>
-struct WithoutNoexcept<R (*)(P...) noexcept> {
-  using type = R (*)(P...);
-};
-template <class F>
-using TargetType = typename WithoutNoexcept<std::decay_t<F>>::type;
 
 template <class F, class R, class... P, class... Stored, std::size_t... i>
 void call(F& function, CallShape<R, TypeList<P...>, TypeList<Stored...>>, std::tuple<Stored...>& stored,
@@ -218,84 +199,6 @@ class LocalTask<F, CallShape<R, Parameters, TypeList<Stored...>>> final : public
   Values values_;
 };
 
-// --- checking, at compile time ---
-
-template <class Place, class Argument, class Parameter>
-inline constexpr bool converts = accepts<Argument, Parameter>;
-template <std::size_t given, std::size_t wanted>
-inline constexpr bool same_number = given == wanted;
-
-template <class Parameter>
-inline constexpr bool is_mutable_reference =
-    std::is_lvalue_reference_v<Parameter> && !std::is_const_v<std::remove_reference_t<Parameter>> &&
-    !is_shareable<std::remove_cvref_t<Parameter>>;
-
-template <std::size_t index, class P, class Stored, class A>
-constexpr bool check_argument() {
-  using Place = argument<index>;
-  if constexpr (is_mutable_reference<P>) {
-    refuse<Place, P, Reason::reference>();
-    return false;
-  } else if constexpr (!sendable<Stored>) {
-    require_sendable<Place, Stored>();
-    return false;
-  } else {
-    static_assert(converts<Place, A, P>,
-                  "this argument cannot be converted to the type of the target's parameter");
-    return accepts<A, P>;
-  }
-}
-
-template <class... Args, class R, class... P, class... Stored, std::size_t... i>
-constexpr bool check_arguments(CallShape<R, TypeList<P...>, TypeList<Stored...>>, std::index_sequence<i...>) {
-  return (check_argument<i + 1, P, Stored, Args>() && ... && true);
-}
-
-/// The number of arguments, and whether there is a target at all. Fails to compile, else true or false.
-template <class F, class... Args>
-constexpr bool check_callable() {
-  using Signature = SignatureFor<F>;
-  if constexpr (std::is_member_pointer_v<F>) {
-    static_assert(!std::is_member_pointer_v<F>, "give a member function as mp::fn<&Class::member>");
-    return false;
-  } else if constexpr (std::is_same_v<Signature, Generic>) {
-    constexpr bool callable = std::is_invocable_v<F&, StoredArgument<Args>&&...>;
-    static_assert(callable,
-                  "the target cannot be called with these arguments (as rvalues; literals as std::string)");
-    return callable;
-  } else {
-    constexpr std::size_t given = sizeof...(Args), wanted = Signature::List::size;
-    static_assert(
-        same_number<given, wanted>,
-        "the target takes another number of arguments; all must be given, since default arguments are no "
-        "part of a function's type");
-    return given == wanted;
-  }
-}
-
-template <class F>
-constexpr bool check_target() {
-  if constexpr (is_function_pointer<F> || is_stateless<F> || sendable<F>) {
-    return true;
-  } else if constexpr (reason_of<Offender<F>>() == Reason::other) {
-    refuse<target_object, Offender<F>, Reason::captures>();
-    return false;
-  } else {
-    require_sendable<target_object, F>();
-    return false;
-  }
-}
-
-template <bool wanted, class R>
-constexpr bool check_result() {
-  if constexpr (!wanted || std::is_void_v<R>) {
-    return true;
-  } else {
-    require_sendable<result_of_the_target, StoredResult<R>>();
-    return sendable<StoredResult<R>>;
-  }
-}
-
 // --- making ---
 
 template <class F>
@@ -320,64 +223,12 @@ std::unique_ptr<Task> store_task(CallShape<R, TypeList<P...>, TypeList<Stored...
 template <bool WithResult, class F, class... Args>
 std::unique_ptr<Task> make_task(F&& f, Args&&... args) {
   using Function = TargetType<F>;
-  if constexpr (check_callable<Function, Args...>()) {
-    using Shape = ShapeFor<Function, Args...>;
-    constexpr bool target_travels = check_target<Function>();
-    constexpr bool arguments_travel = check_arguments<Args...>(Shape(), std::index_sequence_for<Args...>());
-    constexpr bool result_travels = check_result<WithResult, typename Shape::Result>();
-    if constexpr (target_travels && arguments_travel && result_travels)
-      return store_task<StoredTask, Function>(Shape(), std::forward<F>(f), std::forward<Args>(args)...);
-  }
-  return nullptr;
-}
-
-template <class P, class A>
-struct LocallyStored {
-  using type = StoredParameter<P>;
-};
-/// std::ref is how the caller says that he knows: the child works on its copy of the object.
-template <class T, class U>
-struct LocallyStored<T&, std::reference_wrapper<U>> {
-  using type = std::reference_wrapper<U>;
-};
-template <class P, class A>
-using LocalParameter = typename LocallyStored<P, std::remove_cvref_t<A>>::type;
-
-template <class F, class Signature, class... Args>
-struct LocalShape {
-  using List = TypeList<std::decay_t<Args>...>;
-  using type = CallShape<typename GenericResult<F, List>::type, TypeList<std::decay_t<Args>&&...>, List>;
-};
-template <class F, class R, class... P, class... Args>
-struct LocalShape<F, Signature<R, P...>, Args...> {
-  using type = CallShape<R, TypeList<P...>, TypeList<LocalParameter<P, Args>...>>;
-};
-
-template <std::size_t index, class P, class Stored, class A>
-constexpr bool check_local_argument() {
-  if constexpr (is_mutable_reference<P> &&
-                !std::is_same_v<Stored, std::reference_wrapper<std::remove_reference_t<P>>>) {
-    refuse<argument<index>, P, Reason::reference>();
-    return false;
+  using Shape = ShapeFor<Function, Args...>;
+  if constexpr (call_travels<WithResult, Function, Shape, Args...>()) {
+    return store_task<StoredTask, Function>(Shape(), std::forward<F>(f), std::forward<Args>(args)...);
   } else {
-    static_assert(converts<argument<index>, A, P>,
-                  "this argument cannot be converted to the type of the target's parameter");
-    return accepts<A, P>;
-  }
-}
-template <class... Args, class R, class... P, class... Stored, std::size_t... i>
-constexpr bool check_local_arguments(CallShape<R, TypeList<P...>, TypeList<Stored...>>,
-                                     std::index_sequence<i...>) {
-  return (check_local_argument<i + 1, P, Stored, Args>() && ... && true);
-}
-template <class F, class... Args>
-constexpr bool check_locally_callable() {
-  if constexpr (std::is_same_v<SignatureFor<F>, Generic> && !std::is_member_pointer_v<F>) {
-    constexpr bool callable = std::is_invocable_v<F&, std::decay_t<Args>&&...>;
-    static_assert(callable, "the target cannot be called with these arguments (as rvalues)");
-    return callable;
-  } else {
-    return check_callable<F, Args...>();
+    explain_call<WithResult, Function, Shape, Args...>();
+    return nullptr;
   }
 }
 
@@ -385,12 +236,13 @@ constexpr bool check_locally_callable() {
 template <class F, class... Args>
 std::unique_ptr<Task> make_local_task(F&& f, Args&&... args) {
   using Function = TargetType<F>;
-  if constexpr (check_locally_callable<Function, Args...>()) {
-    using Shape = typename LocalShape<Function, SignatureFor<Function>, Args...>::type;
-    if constexpr (check_local_arguments<Args...>(Shape(), std::index_sequence_for<Args...>()))
-      return store_task<LocalTask, Function>(Shape(), std::forward<F>(f), std::forward<Args>(args)...);
+  using Shape = LocalShapeFor<Function, Args...>;
+  if constexpr (local_call_works<Function, Shape, Args...>()) {
+    return store_task<LocalTask, Function>(Shape(), std::forward<F>(f), std::forward<Args>(args)...);
+  } else {
+    explain_local_call<Function, Shape, Args...>();
+    return nullptr;
   }
-  return nullptr;
 }
 
 // --- results ---

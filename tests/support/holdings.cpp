@@ -1,0 +1,25 @@
+// The leak counters, on the counts that the contract offers. Knows no doctest: programs use it, too.
+#include <chrono>
+#include <thread>
+
+#include "contract/system.hpp"
+#include "test_support/leak_check.hpp"
+
+namespace multiprocessing::test_support {
+
+Holdings holdings() { return {platform::open_handle_count(), platform::thread_count()}; }
+
+bool eventually(const std::function<bool()>& holds) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // nothing tells when it comes true
+  }
+  return true;
+}
+
+bool returns_to(const Holdings& before) {
+  return eventually([&] { return holdings() == before; });
+}
+
+}  // namespace multiprocessing::test_support
