@@ -47,28 +47,39 @@ const std::map<std::string, Grouping> groupings = {{"extension", Grouping::exten
                                                    {"directory", Grouping::directory}};
 const std::map<std::string, Words> word_rules = {{"printable", Words::printable}, {"any", Words::any}};
 
+/// An option whose value is one of the names in `choices`.
+template <class Choice>
+void add_choice(CLI::App& app, const std::string& name, Choice& value,
+                const std::map<std::string, Choice>& choices, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&](const std::string& choice) { value = choices.at(choice); }, help)
+      ->check(CLI::IsMember(choices).description(""))
+      ->type_name("NAME");
+}
+
 void describe(CLI::App& app, Options& options, std::vector<std::pair<std::string, std::string>>& injections) {
   app.add_option("directory", options.directories, "Trees to scan")->required()->check(fault_of_directory);
   app.add_option("-j,--jobs", options.jobs, "Child processes at a time")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 4096).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("-b,--batch", options.batch, "Files for each child process")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option_function<double>(
-         "-l,--limit", [&options](double seconds) { options.limit = std::chrono::duration<double>(seconds); },
-         "Seconds that a batch may take")
-      ->default_str("60")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--by", options.grouping, "The rows of the table: extension or directory")
-      ->transform(CLI::CheckedTransformer(groupings).description(""))
-      ->default_str("extension");
-  app.add_option("--words", options.words,
-                 "What makes a word: a printable ASCII character (GNU wc up to 9.4), or any byte that is not "
-                 "white space (POSIX)")
-      ->transform(CLI::CheckedTransformer(word_rules).description(""))
-      ->default_str("printable");
+         "-l,--limit", [&](double seconds) { options.limit = std::chrono::duration<double>(seconds); },
+         "How long a batch may take")
+      ->check(CLI::Range(0.001, 1e9).description(""))
+      ->type_name("SECONDS")
+      ->default_str("60");
+  add_choice(app, "--by", options.grouping, groupings, "Rows of the table: extension (default), directory");
+  add_choice(
+      app, "--words", options.words, word_rules,
+      "What makes a word: printable (an ASCII character as for GNU wc up to 9.4; default), any (a byte "
+      "that is not white space, as in POSIX)");
   app.add_option("--inject", injections, "The child that meets FILE crashes, hangs or throws")
+      ->allow_extra_args(false)
       ->type_name("crash|hang|throw FILE");
 }
 
