@@ -5,17 +5,11 @@
 #include <string>
 
 #include "contract/fault.hpp"
+#include "test_support/clean_plan.hpp"
 #include "test_support/results.hpp"
 
 namespace multiprocessing::platform::fault_plan_tests {
 namespace {
-
-struct CleanPlan {
-  CleanPlan() { fault_plan::clear(); }
-  CleanPlan(const CleanPlan&) = delete;
-  CleanPlan& operator=(const CleanPlan&) = delete;
-  ~CleanPlan() { fault_plan::clear(); }
-};
 
 test_support::Outcome pass(Call call) {
   const auto fault = fault_point(call);
@@ -23,6 +17,7 @@ test_support::Outcome pass(Call call) {
   return fault->condition;
 }
 
+using test_support::CleanPlan;
 using test_support::success;
 
 }  // namespace
