@@ -126,6 +126,7 @@ struct Defaults {
 class Closed {
  public:
   explicit Closed(int value) : value_(value) {}
+  [[nodiscard]] int value() const { return value_; }
 
  private:
   int value_;
@@ -150,9 +151,7 @@ struct Circle final : Shape {};
 class Handle : public Shareable {};
 class Vector : public std::vector<int> {};
 
-const auto captureless = [](int) {};
-int captured = 0;
-const auto capturing = [copy = captured] { return copy; };
+using Captureless = decltype([](int) {});
 
 }  // namespace
 
@@ -175,7 +174,7 @@ TEST_SUITE("unit.sendable") {
     CHECK(sendable<std::vector<std::pair<int, std::unique_ptr<Plain>>>>);
     CHECK(sendable<std::unique_ptr<Circle>>);
     CHECK(sendable<Handle>);
-    CHECK(sendable<std::remove_const_t<decltype(captureless)>>);
+    CHECK(sendable<Captureless>);
   }
 
   TEST_CASE("a field of any sort may come first") {
@@ -260,8 +259,11 @@ TEST_SUITE("unit.sendable") {
     CHECK(blames<std::thread, std::thread, Reason::other>);
     CHECK(blames<std::mutex, std::mutex, Reason::lock>);
     CHECK(blames<std::function<void()>, std::function<void()>, Reason::captures>);
-    CHECK(blames<std::remove_const_t<decltype(capturing)>, std::remove_const_t<decltype(capturing)>,
-                 Reason::captures>);
+    int captured = 0;
+    const auto capturing = [&captured] { return ++captured; };
+    using Capturing = std::remove_const_t<decltype(capturing)>;
+    CHECK(blames<Capturing, Capturing, Reason::captures>);
+    CHECK(capturing() == 1);
   }
 }
 
