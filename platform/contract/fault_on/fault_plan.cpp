@@ -4,7 +4,7 @@
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
-#include <string>
+#include <string_view>
 
 #include "contract/fault.hpp"
 
@@ -107,11 +107,11 @@ std::size_t fault_cut(Call call, std::size_t size) noexcept {
 }
 
 bool forced(const char* feature) noexcept {
-  static const std::string features = [] {
-    const char* text = std::getenv("MULTIPROCESSING_FORCE");
-    return "," + std::string(text != nullptr ? text : "") + ",";
-  }();
-  return features.find("," + std::string(feature) + ",") != std::string::npos;
+  const char* text = std::getenv("MULTIPROCESSING_FORCE");
+  std::string_view features = text != nullptr ? text : "";
+  while (!features.empty())
+    if (next_field(features, ',') == feature) return true;
+  return false;
 }
 
 namespace fault_plan {

@@ -1,0 +1,67 @@
+// A table of ratios. Times drift from machine to machine and from minute to minute, so every row measures our
+// side, the floor (the bare system calls) and a peer in interleaved rounds of one run, and its goal is a
+// ratio of medians. (Google Benchmark runs one side after the other; its rounds cannot be interleaved with
+// those of another program.)
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace benchmarks {
+
+/// Does the work once and returns the seconds that count.
+using Measure = std::function<double()>;
+
+struct Row {
+  std::string work = {};
+  Measure ours = {};
+  Measure floor = {};             ///< empty: none
+  std::string floor_name = {};
+  Measure peer = {};              ///< empty: none
+  double at_most_floor = 0;       ///< goal: ours ≤ this × floor; 0: none
+  double at_least_peer = 0;       ///< goal: peer ≥ this × ours; 0: none
+  int rounds = 15;
+};
+
+/// What the command line says: --quick makes few rounds, only to see that nothing has rotted.
+struct Settings {
+  bool quick = false;
+};
+[[nodiscard]] Settings read_settings(int argc, char** argv);
+
+/// Seconds that `work` takes, on average of `times`.
+[[nodiscard]] double seconds_of(int times, const std::function<void()>& work);
+
+/// Measures row by row and prints the table; returns how many goals were missed.
+int print_table(const std::vector<Row>& rows, const Settings& settings);
+
+/// One line for each count: how the cost grows.
+struct Growth {
+  std::string work = {};
+  std::vector<int> counts;
+  std::function<double(int)> ours;
+  std::function<double(int)> floor;
+};
+void print_growth(const Growth& growth, const Settings& settings);
+
+// What only the system's own files know; *_posix.cpp and *_win32.cpp.
+
+/// This program's own path.
+[[nodiscard]] std::string own_path(const char* argv0);
+/// Starts a program by the bare system call and waits for its end. Empty where there is none to compare with.
+[[nodiscard]] Measure bare_spawn(std::vector<std::string> command);
+[[nodiscard]] Measure bare_fork();
+/// A process that sleeps until it is killed, and its sentinel, given out again under other numbers: many
+/// handles without as many processes.
+[[nodiscard]] std::vector<long long> copies_of_handle(long long handle, int count);
+void close_handles(const std::vector<long long>& handles);
+/// The bare wait for any of these, which returns at once because the last is ready.
+void bare_wait(const std::vector<long long>& handles);
+/// The seconds that a Python program prints for one round of `mode`; nullopt without Python 3.
+[[nodiscard]] std::optional<double> python_seconds(const std::string& script, const std::string& mode);
+/// "2 × Intel …, Linux 6.1": for the table's head.
+[[nodiscard]] std::string machine();
+
+}  // namespace benchmarks

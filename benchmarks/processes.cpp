@@ -1,0 +1,153 @@
+// ctest: args=--quick timeout=300
+// Starting processes and waiting for them: ours, the bare system calls, and Python, in one table.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common.hpp"
+
+namespace mp = multiprocessing;
+using namespace benchmarks;
+
+namespace {
+
+void nothing() {}
+void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+
+/// Start and join, by one start method.
+Measure start_and_join(const char* method, int times) {
+  return [=] {
+    auto& context = mp::get_context(method);
+    return seconds_of(times, [&] {
+      auto p = context.Process(nothing);
+      p.start();
+      p.join();
+    });
+  };
+}
+
+/// The same while this process has touched `bytes` more memory.
+Measure with_memory(std::size_t bytes, Measure measure) {
+  return [=] {
+    std::vector<char> ballast(bytes);
+    std::memset(ballast.data(), 1, ballast.size());
+    return measure();
+  };
+}
+
+Measure python(std::string script, std::string mode) {
+  if (!python_seconds(script, mode)) return {};
+  return [=] { return python_seconds(script, mode).value_or(0); };
+}
+
+/// Sentinels of one process that runs, and one that has ended.
+class ManySentinels {
+ public:
+  explicit ManySentinels(int count) : running_(wait_for_ever), ended_(nothing) {
+    running_.start();
+    ended_.start();
+    ended_.join();
+    handles_ = copies_of_handle((long long)running_.sentinel().native(), count - 1);
+    for (const auto handle : handles_)
+      sentinels_.emplace_back(mp::NativeHandle((mp::NativeHandle::native_type)handle), sentinels_.size() + (1u << 30));
+    sentinels_.push_back(ended_.sentinel());
+  }
+  ManySentinels(const ManySentinels&) = delete;
+  ManySentinels& operator=(const ManySentinels&) = delete;
+  ~ManySentinels() {
+    close_handles(handles_);
+    running_.kill();
+    running_.join();
+  }
+
+  [[nodiscard]] double ours(int times) const {
+    return seconds_of(times, [&] { mp::connection::wait(sentinels_); });
+  }
+  [[nodiscard]] double bare(int times) const {
+    auto handles = handles_;
+    handles.push_back((long long)ended_.sentinel().native());
+    return seconds_of(times, [&] { bare_wait(handles); });
+  }
+
+ private:
+  mp::Process running_;
+  mp::Process ended_;
+  std::vector<long long> handles_;
+  std::vector<mp::Sentinel> sentinels_;
+};
+
+/// The first wait for a list, before anything is kept for it.
+Row first_wait(int count, const std::string& script) {
+  return {.work = "wait on " + std::to_string(count) + " sentinels, first time",
+          .ours = [=] { return ManySentinels(count).ours(1); },
+          .floor = [=] { return ManySentinels(count).bare(1); },
+          .floor_name = "poll",
+          .peer = python(script, "wait" + std::to_string(count)),
+          .at_most_floor = 1.5};
+}
+
+Row later_waits(int count) {
+  const auto many = std::make_shared<ManySentinels>(count);
+  return {.work = "wait on " + std::to_string(count) + " sentinels, again and again",
+          .ours = [=] { return many->ours(200); },
+          .floor = [=] { return many->bare(200); },
+          .floor_name = "poll",
+          .at_most_floor = 0.2};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  if (argc == 2 && std::strcmp(argv[1], "--end-at-once") == 0) return 0;
+  const auto settings = read_settings(argc, argv);
+  const std::string self = own_path(argv[0]);
+  const std::filesystem::path folder = std::filesystem::path(self).parent_path();
+  const std::string script = MULTIPROCESSING_BENCHMARK_PEER;
+  constexpr std::size_t gibibyte = std::size_t{1} << 30;
+
+  std::vector<Row> rows;
+  rows.push_back({.work = "spawn, start + join",
+                  .ours = start_and_join("spawn", 10),
+                  .floor = bare_spawn({self, "--end-at-once"}),
+                  .floor_name = "posix_spawn of this program",
+                  .peer = python(script, "spawn"),
+                  .at_most_floor = 1.1});
+  rows.push_back({.work = "spawn, start + join",
+                  .ours = start_and_join("spawn", 10),
+                  .floor = bare_spawn({(folder / "benchmark_bare").string()}),
+                  .floor_name = "posix_spawn of a program without the library",
+                  .at_most_floor = 1.25});
+  rows.push_back({.work = "spawn from a parent with 1 GiB",
+                  .ours = with_memory(gibibyte, start_and_join("spawn", 10)),
+                  .floor = start_and_join("spawn", 10),
+                  .floor_name = "ours from a small parent",
+                  .at_most_floor = 1.08});
+  if (const auto fork = bare_fork())
+    rows.push_back({.work = "fork, start + join",
+                    .ours = start_and_join("fork", 20),
+                    .floor = fork,
+                    .floor_name = "fork + waitpid",
+                    .peer = python(script, "fork"),
+                    .at_most_floor = 1.5});
+  if (bare_fork()) {
+    rows.push_back(first_wait(10, script));
+    rows.push_back(first_wait(1000, script));
+    rows.push_back(later_waits(1000));
+  }
+  const int missed = print_table(rows, settings);
+  if (bare_fork())
+    print_growth({.work = "wait on N sentinels, one ready, again and again",
+                  .counts = {10, 100, 1000, 10000},
+                  .ours = [](int count) { return ManySentinels(count).ours(50); },
+                  .floor = [](int count) { return ManySentinels(count).bare(50); }},
+                 settings);
+  std::printf("\n%d goals missed\n", missed);
+}
