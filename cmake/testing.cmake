@@ -110,6 +110,7 @@ function(mp_apply_variant target variant)
     target_link_options(${target} PRIVATE -static)
   elseif(variant STREQUAL "static-pie")
     target_link_options(${target} PRIVATE -static-pie)
+    set_target_properties(${target} PROPERTIES BUILD_RPATH "")  # glibc's start code refuses one
   elseif(variant STREQUAL "no-pie")
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target} PRIVATE -fno-pie)

@@ -1,0 +1,65 @@
+// ctest: variants=static,static-pie,no-pie,lto,icf,stripped
+// Function identity however the program is linked: functions that are the same code, lambdas, members and
+// templates each run as themselves in a child that is executed anew, and exceptions and crashes are told.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+namespace mp = multiprocessing;
+
+namespace {
+
+int add(int a, int b) { return a + b; }
+// The same code as add(): folding may give both one address, which changes no result.
+int plus(int a, int b) { return a + b; }
+int subtract(int a, int b) { return a - b; }
+template <int n>
+int times(int x) {
+  return n * x;
+}
+struct Point {
+  int x = 0;
+  int y = 0;
+  [[nodiscard]] int sum() const { return x + y; }
+};
+void fail() { throw std::out_of_range("far out"); }
+
+int failures = 0;
+void check(bool good, const char* what) {
+  if (good) return;
+  std::printf("wrong: %s\n", what);
+  ++failures;
+}
+
+void check_calls(mp::Context& context) {
+  check(context.call(add, 2, 3) == 5, "a function");
+  check(context.call(plus, 2, 4) == 6, "a function with the code of another");
+  check(context.call(subtract, 9, 2) == 7, "a function of the same signature");
+  check(context.call(times<3>, 5) == 15, "a function template");
+  check(context.call(times<4>, 5) == 20, "another specialization");
+  check(context.call([](int x) { return x + 1; }, 1) == 2, "a lambda");
+  check(context.call([](int x) { return x + 2; }, 1) == 3, "another lambda");
+  check(context.call(mp::fn<&Point::sum>, Point{3, 4}) == 7, "a member function");
+}
+
+void check_failures(mp::Context& context) {
+  try {
+    context.call(fail);
+    check(false, "an exception");
+  } catch (const std::out_of_range& error) {
+    check(std::string(error.what()) == "far out", "an exception's message");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  for (const auto& method : mp::get_all_start_methods()) {
+    check_calls(mp::get_context(method));
+    check_failures(mp::get_context(method));
+  }
+  return failures == 0 ? 0 : 1;
+}

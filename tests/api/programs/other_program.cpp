@@ -1,0 +1,52 @@
+// ctest:
+// Children in another executable: what is registered there under the same name runs; what is not gives an error that says
+// that it is another build; a program that knows nothing of this library just ends.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "helper_program.hpp"
+#include "own_program.hpp"
+
+namespace mp = multiprocessing;
+
+namespace {
+
+int not_registered(int x) { return x + 1; }
+
+int failures = 0;
+void check(bool good, const char* what) {
+  if (good) return;
+  std::printf("wrong: %s\n", what);
+  ++failures;
+}
+
+void check_another_build(mp::Context& spawn) {
+  try {
+    spawn.call(not_registered, 4);
+    check(false, "a task that is not registered ran in another build");
+  } catch (const mp::RuntimeError& error) {
+    const std::string text = error.what();
+    check(text.find("another build") != std::string::npos || text.find("cannot be loaded") != std::string::npos,
+          text.c_str());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::register_task<shared_task>("shared task");
+  mp::freeze_support(argc, argv);
+  if (own_program::emulated()) return own_program::skipped;
+  const auto self = std::filesystem::absolute(argv[0]);
+  mp::set_executable(self.parent_path() / ("light_helper" + self.extension().string()));
+  auto& spawn = mp::get_context("spawn");
+  check(spawn.call(shared_task, 4) == 40, "a registered task");
+  check_another_build(spawn);
+  mp::set_executable(self, {});
+  check(spawn.call(not_registered, 4) == 5, "this program again");
+  return failures;
+}
