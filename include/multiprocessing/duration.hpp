@@ -14,8 +14,8 @@ constexpr std::chrono::nanoseconds saturated(std::chrono::duration<Rep, Period> 
   using std::chrono::nanoseconds;
   const auto wide = std::chrono::duration<long double, std::nano>(span).count();
   if (wide != wide) return nanoseconds::zero();
-  if (wide >= static_cast<long double>(nanoseconds::max().count())) return nanoseconds::max();
-  if (wide <= static_cast<long double>(nanoseconds::min().count())) return nanoseconds::min();
+  if (wide >= static_cast<long double>((nanoseconds::max)().count())) return (nanoseconds::max)();
+  if (wide <= static_cast<long double>((nanoseconds::min)().count())) return (nanoseconds::min)();
   return nanoseconds(static_cast<nanoseconds::rep>(wide));
 }
 
@@ -30,11 +30,11 @@ class Duration {
   constexpr Duration(std::chrono::duration<Rep, Period> span) noexcept
       : nanoseconds_(detail::saturated(span)) {}
 
-  [[nodiscard]] static constexpr Duration forever() noexcept {
-    return Duration(std::chrono::nanoseconds::max());
+  [[nodiscard]] static constexpr Duration unlimited() noexcept {
+    return Duration((std::chrono::nanoseconds::max)());
   }
   [[nodiscard]] constexpr bool is_infinite() const noexcept {
-    return nanoseconds_ == std::chrono::nanoseconds::max();
+    return nanoseconds_ == (std::chrono::nanoseconds::max)();
   }
   [[nodiscard]] constexpr std::chrono::nanoseconds nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr bool operator==(Duration, Duration) = default;
@@ -45,6 +45,6 @@ class Duration {
 };
 
 /// Waits for ever.
-inline constexpr Duration infinite = Duration::forever();
+inline constexpr Duration infinite = Duration::unlimited();
 
 }  // namespace multiprocessing

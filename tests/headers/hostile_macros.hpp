@@ -66,7 +66,6 @@
 #define major @major
 #define minor @minor
 #define makedev @makedev
-#define check @check
 #define verify @verify
 #define require @require
 #undef s_addr

@@ -25,7 +25,7 @@ ALLOWED = {
     "platform/win32/": CONTRACT + SYSTEM + BOOST,
     "platform/stub/": CONTRACT,
     "tests/contract/": CONTRACT + TESTS,
-    "tests/unit/": PUBLIC + CONTRACT + TESTS + BOOST + [r"fmt/.+"] + [folder + r"/.+" for folder in RUNTIME],
+    "tests/unit/": PUBLIC + CONTRACT + TESTS + BOOST + [r"fmt/.+", r"spdlog/.+"] + [folder + r"/.+" for folder in RUNTIME],
     "tests/api/": PUBLIC + TESTS,
     "tests/parity/": PUBLIC + TESTS,
     "tests/faults/": PUBLIC + TESTS + CONTRACT,

@@ -322,7 +322,7 @@ template <class T>
 void OutputArchive::write_bits(const T& bits) {
   for (std::size_t first = 0; first < bits.size(); first += 8) {
     unsigned byte = 0;
-    for (std::size_t i = first; i < std::min(first + 8, bits.size()); ++i)
+    for (std::size_t i = first; i < (std::min)(first + 8, bits.size()); ++i)
       byte |= unsigned{bits.test(i)} << (i - first);
     encoder_.number(static_cast<std::uint8_t>(byte));
   }
@@ -394,7 +394,7 @@ void InputArchive::read_range(T& range) {
     range.clear();
     // What is reserved is bounded by what has arrived, also where an element is larger here than there.
     if constexpr (requires { range.reserve(count); })
-      range.reserve(std::min(count, decoder_.remaining() / sizeof(Element) + 1));
+      range.reserve((std::min)(count, decoder_.remaining() / sizeof(Element) + 1));
     read_elements(range, count);
   }
 }
@@ -461,7 +461,7 @@ template <class T>
 void InputArchive::read_bits(T& bits) {
   for (std::size_t first = 0; first < bits.size(); first += 8) {
     const auto byte = decoder_.number<std::uint8_t>();
-    for (std::size_t i = first; i < std::min(first + 8, bits.size()); ++i)
+    for (std::size_t i = first; i < (std::min)(first + 8, bits.size()); ++i)
       bits.set(i, (byte >> (i - first) & 1U) != 0);
   }
 }
