@@ -47,6 +47,8 @@ void check_working_directory(const std::string& path) {
 void apply(const StartRequest& request) {
   const auto& options = request.options;
   value_or_throw(platform::bind_standard_streams(request.streams), "the standard streams");
+  for (const auto& stream : request.streams)  // a second copy would outlive the program's closing of its streams
+    if (stream.source == platform::StreamBinding::Source::handle) platform::close_handle(stream.handle);
   if (!options.working_directory.empty())
     value_or_throw(platform::change_working_directory(options.working_directory), options.working_directory);
   if (options.environment) {

@@ -57,4 +57,9 @@ class KeptWaitSet {
   std::vector<unsigned char> ready_;  ///< of each slot, while it is turned into positions
 };
 
+/// The set that this thread keeps, brought in step with the list; null if that does not pay or cannot be:
+/// then the handles are given to the system one by one. Valid until the next call in this thread, and
+/// dropped by drop_kept_wait_set() (support/wait.hpp) or with the thread.
+[[nodiscard]] KeptWaitSet* kept_set_for(std::span<const Waitable> list);
+
 }  // namespace multiprocessing::runtime
