@@ -25,6 +25,8 @@ std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses)
   return frames;
 }
 
-Symbol find_symbol(const FrameLocation&) { return {}; }
+std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames) {
+  return std::vector<Symbol>(frames.size());
+}
 
 }  // namespace multiprocessing::platform

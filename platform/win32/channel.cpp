@@ -16,6 +16,7 @@
 #include <mutex>
 
 #include "contract/fault.hpp"
+#include "lock.hpp"
 #include "pipe.hpp"
 #include "waiting.hpp"
 
@@ -181,7 +182,7 @@ class Channel::State {
     return GetOverlappedResult(native(pipe_), &operation, &count, TRUE) != FALSE;
   }
 
-  std::mutex mutex_;  // reader's side: readable() may be called while another thread reads
+  Mutex mutex_;  // reader's side: readable() may be called while another thread reads
   Handle pipe_;
   Handle readable_;
   Handle read_done_;

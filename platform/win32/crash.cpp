@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "contract/fault.hpp"
 #include "exception_names.hpp"
@@ -34,7 +35,7 @@ using SignalHandler = void (*)(int);
 struct Reporter {
   bool installed = false;
   RawHandle output = no_handle;
-  HANDLE written = nullptr;
+  RawHandle written = no_handle;  ///< event of the write; not closed at exit, where a crash is still reported
   std::size_t prefix_size = 0;
   std::array<std::byte, crash_prefix_capacity + sizeof(CrashRecord)> message = {};
   std::atomic<bool> used{false};
@@ -44,17 +45,17 @@ struct Reporter {
 Reporter reporter;
 
 void write_report(const CrashRecord& record) noexcept {
-  if (reporter.used.exchange(true)) return;
+  if (reporter.written == no_handle || reporter.used.exchange(true)) return;
   std::memcpy(reporter.message.data() + reporter.prefix_size, &record, sizeof(record));
   const auto size = static_cast<DWORD>(reporter.prefix_size + sizeof(record));
   OVERLAPPED operation = {};
   // The low bit: no completion may arrive at a port that the channel is bound to.
-  operation.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<std::uintptr_t>(reporter.written) | 1U);
+  operation.hEvent = native(reporter.written | 1);
   if (WriteFile(native(reporter.output), reporter.message.data(), size, nullptr, &operation) ||
       GetLastError() != ERROR_IO_PENDING) {
     return;
   }
-  if (WaitForSingleObject(reporter.written, write_limit_ms) == WAIT_OBJECT_0) return;
+  if (WaitForSingleObject(native(reporter.written), write_limit_ms) == WAIT_OBJECT_0) return;
   CancelIoEx(native(reporter.output), &operation);
   DWORD count = 0;
   GetOverlappedResult(native(reporter.output), &operation, &count, TRUE);
@@ -103,10 +104,10 @@ const char* verb_of(std::int32_t access) noexcept {
 Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   if (const auto fault = fault_point(Call::arm_crash_report)) return *fault;
   if (!is_kernel_handle(output) || prefix.size() > crash_prefix_capacity) return mistake("arm_crash_reports");
-  if (reporter.written == nullptr) {
+  if (reporter.written == no_handle) {
     auto event = make_event();
     if (!event) return event.error();
-    reporter.written = native(event->release());  // as long as the process
+    reporter.written = event->release();
   }
   std::copy(prefix.begin(), prefix.end(), reporter.message.begin());
   reporter.prefix_size = prefix.size();
@@ -129,6 +130,7 @@ void disarm_crash_reports() noexcept {
   const auto handler = std::signal(SIGABRT, reporter.previous_abort);
   if (handler != &on_abort) std::signal(SIGABRT, handler);
   reporter.installed = false;
+  close_handle(std::exchange(reporter.written, no_handle));
 }
 
 void refresh_crash_images() {}

@@ -11,14 +11,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/windows/object_handle.hpp>
 
-#include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <unordered_map>
 
 #include "contract/fault.hpp"
+#include "lock.hpp"
+#include "thread.hpp"
 
 namespace multiprocessing::platform {
 
@@ -30,21 +29,26 @@ namespace asio = boost::asio;
 
 class AsioLoop final : public EventLoop {
  public:
-  AsioLoop() : work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
+  AsioLoop() : work_(asio::make_work_guard(context_)) {}
   AsioLoop(const AsioLoop&) = delete;
   AsioLoop& operator=(const AsioLoop&) = delete;
   ~AsioLoop() override {
     context_.stop();
-    thread_.join();
+    if (thread_.handle) WaitForSingleObject(native(thread_.handle), INFINITE);
+  }
+
+  Status start() {
+    auto thread = start_thread([this] { context_.run(); });
+    if (!thread) return thread.error();
+    thread_ = std::move(*thread);
+    return {};
   }
 
   Result<Id> watch(RawHandle handle, std::function<bool()> ready) override;
   Result<Id> at(Deadline deadline, std::function<void()> due) override;
   void cancel(Id id) noexcept override;
   void post(std::function<void()> work) override;
-  [[nodiscard]] bool in_loop_thread() const noexcept override {
-    return std::this_thread::get_id() == thread_.get_id();
-  }
+  [[nodiscard]] bool in_loop_thread() const noexcept override { return GetCurrentThreadId() == thread_.id; }
   void quiesce() noexcept override { gate_.lock(); }
   void resume() noexcept override { gate_.unlock(); }
   void abandon_in_child() noexcept override {}  // nothing forks here
@@ -60,7 +64,7 @@ class AsioLoop final : public EventLoop {
   using Entries = std::unordered_map<Id, std::shared_ptr<Entry>>;
 
   Id insert(std::shared_ptr<Entry> entry);
-  void start(Id id, Entry& entry);
+  void begin_wait(Id id, Entry& entry);
   void on_ready(Id id, const boost::system::error_code& error);
   void on_due(Id id, const boost::system::error_code& error);
   std::shared_ptr<Entry> begin_call(Id id);
@@ -68,13 +72,13 @@ class AsioLoop final : public EventLoop {
 
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::mutex gate_;   // held around every callback, and by quiesce()
-  std::mutex mutex_;  // what follows
-  std::condition_variable idle_;
+  Mutex gate_;   // held around every callback, and by quiesce()
+  Mutex mutex_;  // what follows
+  Changed idle_;
   Entries entries_;
   Id last_id_ = 0;
-  Id running_ = 0;
-  std::thread thread_;
+  std::optional<Id> running_;
+  Thread thread_;
 };
 
 Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> ready) {
@@ -105,12 +109,12 @@ Result<EventLoop::Id> AsioLoop::at(Deadline deadline, std::function<void()> due)
 EventLoop::Id AsioLoop::insert(std::shared_ptr<Entry> entry) {
   const std::lock_guard lock(mutex_);
   const Id id = ++last_id_;
-  start(id, *entry);
+  begin_wait(id, *entry);
   entries_.emplace(id, std::move(entry));
   return id;
 }
 
-void AsioLoop::start(Id id, Entry& entry) {
+void AsioLoop::begin_wait(Id id, Entry& entry) {
   if (entry.handle) {
     entry.handle->async_wait([this, id](const boost::system::error_code& error) { on_ready(id, error); });
   } else if (!entry.deadline.is_never()) {
@@ -122,12 +126,12 @@ void AsioLoop::start(Id id, Entry& entry) {
 
 void AsioLoop::cancel(Id id) noexcept {
   std::shared_ptr<Entry> entry;  // goes after the lock: what the callback holds may call us
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   if (const auto found = entries_.find(id); found != entries_.end()) {
     entry = std::move(found->second);
     entries_.erase(found);
   }
-  if (!in_loop_thread()) idle_.wait(lock, [&] { return running_ != id; });
+  if (!in_loop_thread()) idle_.wait(mutex_, [&] { return running_ != id; });
 }
 
 void AsioLoop::post(std::function<void()> work) {
@@ -162,10 +166,10 @@ std::shared_ptr<AsioLoop::Entry> AsioLoop::begin_call(Id id) {
 
 void AsioLoop::end_call(Id id, bool again) {
   const std::lock_guard lock(mutex_);
-  running_ = 0;
+  running_.reset();
   if (const auto found = entries_.find(id); found != entries_.end()) {
     if (again) {
-      start(id, *found->second);
+      begin_wait(id, *found->second);
     } else {
       entries_.erase(found);
     }
@@ -178,11 +182,11 @@ void AsioLoop::end_call(Id id, bool again) {
 Result<std::unique_ptr<EventLoop>> EventLoop::create() {
   if (const auto fault = fault_point(Call::event_loop_create)) return *fault;
   try {
-    return std::unique_ptr<EventLoop>(std::make_unique<AsioLoop>());
+    auto loop = std::make_unique<AsioLoop>();
+    if (auto status = loop->start(); !status) return status.error();
+    return std::unique_ptr<EventLoop>(std::move(loop));
   } catch (const boost::system::system_error& error) {
     return error_of(static_cast<DWORD>(error.code().value()), "io_context");
-  } catch (const std::system_error& error) {
-    return Error{Condition::out_of_processes, error.code().value(), "std::thread"};
   }
 }
 

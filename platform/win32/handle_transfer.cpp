@@ -89,11 +89,20 @@ Result<std::vector<Handle>> pull_all(const Handle& sender, std::span<const std::
   return handles;
 }
 
+/// Before any duplicate is made: it would take the number of one that is closed.
+bool all_open(std::span<const RawHandle> handles) noexcept {
+  return std::all_of(handles.begin(), handles.end(), [](RawHandle handle) {
+    DWORD flags = 0;
+    return is_kernel_handle(handle) && GetHandleInformation(native(handle), &flags);
+  });
+}
+
 }  // namespace
 
 Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline) {
   if (const auto fault = fault_point(Call::send_handles)) return *fault;
-  if (handles.empty() || handles.size() > handles_per_transfer) return mistake("send_handles");
+  if (handles.empty() || handles.size() > handles_per_transfer || !all_open(handles))
+    return mistake("send_handles");
   const ProcessIdentity self = current_identity();
   Header header;
   header.count = static_cast<std::uint32_t>(handles.size());
@@ -117,7 +126,7 @@ Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadli
 }
 
 Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline) {
-  if (const auto fault = fault_point(Call::receive_handles)) return *fault;
+  const auto fault = fault_point(Call::receive_handles);
   const auto header = read_header(channel, deadline);
   if (!header) return header.error();
   Values buffer = {};
@@ -127,6 +136,7 @@ Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count,
   const auto sender = open_sender(*header);
   if (!sender) return sender.error();
   auto handles = pull_all(*sender, values);
+  if (fault) return *fault;  // the message has come, and what it brought is closed
   if (handles && handles->size() != count) return no_handles_here();
   return handles;
 }

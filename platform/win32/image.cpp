@@ -82,6 +82,7 @@ Status load_image(const std::string& path) {
   const DWORD code = GetLastError();
   SetThreadErrorMode(before, nullptr);
   if (loaded != nullptr) return {};
+  if (condition_of(code) == Condition::permission_denied) return error_of(code, "LoadLibraryExW");
   return Error{file_exists(*wide) ? Condition::corrupt : Condition::not_found, static_cast<int>(code),
                "LoadLibraryExW"};
 }
@@ -105,6 +106,8 @@ std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses)
   return frames;
 }
 
-Symbol find_symbol(const FrameLocation&) { return {}; }
+std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames) {
+  return std::vector<Symbol>(frames.size());
+}
 
 }  // namespace multiprocessing::platform

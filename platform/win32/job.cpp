@@ -3,6 +3,8 @@
 
 #include <mutex>
 
+#include "lock.hpp"
+
 namespace multiprocessing::platform::win32 {
 namespace {
 
@@ -21,7 +23,7 @@ Result<HANDLE> make_job() {
 }  // namespace
 
 Result<HANDLE> children_job() {
-  static std::mutex mutex;
+  static Mutex mutex;
   static HANDLE made = nullptr;
   const std::lock_guard lock(mutex);
   if (made == nullptr) {

@@ -19,6 +19,7 @@
 #include "job.hpp"
 #include "launch_parts.hpp"
 #include "launcher.hpp"
+#include "lock.hpp"
 
 namespace multiprocessing::platform {
 
@@ -241,8 +242,8 @@ boost::asio::io_context& executors() {
   return context;
 }
 
-std::mutex& inheritance_lock() {
-  static std::mutex mutex;
+Mutex& inheritance_lock() {
+  static Mutex mutex;
   return mutex;
 }
 

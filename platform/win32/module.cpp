@@ -73,6 +73,7 @@ HMODULE module_at(const void* address) noexcept {
   constexpr DWORD flags =
       GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
   HMODULE module = nullptr;
+  if (address == nullptr) return nullptr;  // which stands for the executable there
   if (!GetModuleHandleExW(flags, static_cast<LPCWSTR>(address), &module)) return nullptr;
   return module;
 }

@@ -7,14 +7,16 @@
 #include "win32.hpp"
 
 #include <tlhelp32.h>
+#include <winternl.h>
 
 #include <algorithm>
 #include <bit>
-#include <system_error>
-#include <thread>
+#include <span>
 
 #include "command_line.hpp"
 #include "contract/fault.hpp"
+#include "module.hpp"
+#include "thread.hpp"
 
 namespace multiprocessing::platform {
 
@@ -41,6 +43,50 @@ int capped_count() noexcept {
   }
   const auto share = static_cast<DWORD>(cpu_count()) * std::min<DWORD>(rate.CpuRate, whole_machine);
   return static_cast<int>((share + whole_machine - 1) / whole_machine);
+}
+
+bool belongs_to_the_system(DWORD thread_id) noexcept {
+  constexpr auto win32_start_address = static_cast<THREADINFOCLASS>(9);
+  const Handle thread(raw(OpenThread(THREAD_QUERY_INFORMATION, FALSE, thread_id)));
+  void* start = nullptr;
+  if (!thread ||
+      NtQueryInformationThread(native(thread), win32_start_address, &start, sizeof(start), nullptr) != 0) {
+    return false;
+  }
+  return start != nullptr && module_at(start) == GetModuleHandleW(L"ntdll.dll");
+}
+
+/// One handle of the machine, as NtQuerySystemInformation lists them; winternl.h does not declare it.
+struct SystemHandle {
+  ULONG process_id;
+  BYTE type;
+  BYTE attributes;
+  USHORT value;
+  void* object;
+  ULONG access;
+};
+struct SystemHandles {
+  ULONG count;
+  SystemHandle first;
+};
+
+/// The handles of this process among those of all.
+std::optional<int> count_in_table_of_all() noexcept {
+  constexpr auto handle_information = static_cast<SYSTEM_INFORMATION_CLASS>(16);
+  constexpr auto length_mismatch = static_cast<NTSTATUS>(0xC0000004);
+  std::vector<std::byte> table(std::size_t{1} << 18U);
+  NTSTATUS status = length_mismatch;
+  while (status == length_mismatch) {
+    table.resize(table.size() * 2);
+    status =
+        NtQuerySystemInformation(handle_information, table.data(), static_cast<ULONG>(table.size()), nullptr);
+  }
+  if (status != 0) return std::nullopt;
+  const auto* handles = reinterpret_cast<const SystemHandles*>(table.data());
+  const std::span all(&handles->first, handles->count);
+  return static_cast<int>(std::count_if(all.begin(), all.end(), [](const SystemHandle& handle) {
+    return handle.process_id == GetCurrentProcessId();
+  }));
 }
 
 }  // namespace
@@ -83,26 +129,24 @@ std::optional<int> thread_count() noexcept {
   entry.dwSize = sizeof(entry);
   for (BOOL more = Thread32First(native(snapshot), &entry); more;
        more = Thread32Next(native(snapshot), &entry)) {
-    if (entry.th32OwnerProcessID == GetCurrentProcessId()) ++count;
+    const bool ours = entry.th32OwnerProcessID == GetCurrentProcessId();
+    if (ours && !belongs_to_the_system(entry.th32ThreadID)) ++count;
   }
   return count;
 }
 
 std::optional<int> open_handle_count() noexcept {
   DWORD count = 0;
-  if (!GetProcessHandleCount(GetCurrentProcess(), &count)) return std::nullopt;
-  return static_cast<int>(count);
+  if (GetProcessHandleCount(GetCurrentProcess(), &count) && count != 0) return static_cast<int>(count);
+  return count_in_table_of_all();  // an emulated Windows may not know
 }
 
 std::optional<std::uint64_t> handle_limit() noexcept { return std::nullopt; }
 
 Status run_in_background(std::function<void()> work) {
   if (const auto fault = fault_point(Call::run_in_background)) return *fault;
-  try {
-    std::thread(std::move(work)).detach();
-  } catch (const std::system_error& error) {
-    return Error{Condition::out_of_processes, error.code().value(), "run_in_background"};
-  }
+  const auto thread = start_thread(std::move(work));
+  if (!thread) return thread.error();
   return {};
 }
 
