@@ -16,7 +16,8 @@ struct Holdings {
 [[nodiscard]] Holdings holdings();
 
 /// Whether the process comes back to what it had: at once or, where something ends in the background,
-/// within ten seconds.
+/// within ten seconds. A thread that was joined may be counted an instant longer, so that fewer threads
+/// than before are right; fewer handles are not: one was closed twice.
 [[nodiscard]] bool returns_to(const Holdings& before);
 
 /// Looks again and again, at most ten seconds: for what happens soon and tells nobody.
