@@ -57,7 +57,8 @@ Verdict judge(const Row& row, double ours, double floor, double peer) {
     verdict = {text, ours > row.at_most_floor * floor};
   }
   if (row.at_least_peer > 0 && peer > 0) {
-    std::snprintf(text, sizeof text, "%s>= %.0f x Python", verdict.goal.empty() ? "" : ", ", row.at_least_peer);
+    std::snprintf(text, sizeof text, "%s>= %.0f x Python", verdict.goal.empty() ? "" : ", ",
+                  row.at_least_peer);
     verdict = {verdict.goal + text, verdict.missed || peer < row.at_least_peer * ours};
   }
   return verdict;
@@ -99,11 +100,14 @@ int print_table(const std::vector<Row>& rows, const Settings& settings) {
     const double peer_time = peer.median();
     const Verdict verdict = judge(row, our_time, floor_time, peer_time);
     missed += verdict.missed ? 1 : 0;
-    const std::string floor_text = row.floor_name.empty() ? readable(floor_time) : row.floor_name + " " + readable(floor_time);
+    const std::string floor_text =
+        row.floor_name.empty() ? readable(floor_time) : row.floor_name + " " + readable(floor_time);
     std::printf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", row.work.c_str(), readable(our_time).c_str(),
                 floor_text.c_str(), readable(peer_time).c_str(), ratio(our_time, floor_time).c_str(),
                 ratio(peer_time, our_time).c_str(), verdict.goal.c_str(),
-                verdict.goal.empty() ? "" : verdict.missed ? "missed" : "met");
+                verdict.goal.empty() ? ""
+                : verdict.missed     ? "missed"
+                                     : "met");
     std::fflush(stdout);
   }
   return missed;

@@ -17,11 +17,11 @@ using Measure = std::function<double()>;
 struct Row {
   std::string work = {};
   Measure ours = {};
-  Measure floor = {};             ///< empty: none
+  Measure floor = {};  ///< empty: none
   std::string floor_name = {};
-  Measure peer = {};              ///< empty: none
-  double at_most_floor = 0;       ///< goal: ours ≤ this × floor; 0: none
-  double at_least_peer = 0;       ///< goal: peer ≥ this × ours; 0: none
+  Measure peer = {};         ///< empty: none
+  double at_most_floor = 0;  ///< goal: ours ≤ this × floor; 0: none
+  double at_least_peer = 0;  ///< goal: peer ≥ this × ours; 0: none
   int rounds = 15;
 };
 

@@ -79,8 +79,8 @@ std::optional<double> python_seconds(const std::string& script, const std::strin
 std::string machine() {
   utsname system{};
   uname(&system);
-  return std::to_string(std::thread::hardware_concurrency()) + " CPUs, " + system.sysname + " " + system.release +
-         " " + system.machine + ", compiler " + __VERSION__;
+  return std::to_string(std::thread::hardware_concurrency()) + " CPUs, " + system.sysname + " " +
+         system.release + " " + system.machine + ", compiler " + __VERSION__;
 }
 
 }  // namespace benchmarks

@@ -56,7 +56,8 @@ class ManySentinels {
     ended_.join();
     handles_ = copies_of_handle((long long)running_.sentinel().native(), count - 1);
     for (const auto handle : handles_)
-      sentinels_.emplace_back(mp::NativeHandle((mp::NativeHandle::native_type)handle), sentinels_.size() + (1u << 30));
+      sentinels_.emplace_back(mp::NativeHandle((mp::NativeHandle::native_type)handle),
+                              sentinels_.size() + (1u << 30));
     sentinels_.push_back(ended_.sentinel());
   }
   ManySentinels(const ManySentinels&) = delete;

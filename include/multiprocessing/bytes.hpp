@@ -20,10 +20,10 @@ class ByteView {
   ByteView(std::string_view text) noexcept : bytes_(std::as_bytes(std::span(text.data(), text.size()))) {}
   ByteView(const char* text) noexcept : ByteView(std::string_view(text)) {}
   template <class Container>
-    requires(std::convertible_to<const Container&, std::span<const std::byte>> ||
-             std::convertible_to<const Container&, std::span<const unsigned char>> ||
-             std::convertible_to<const Container&, std::string_view>)
-  ByteView(const Container& container) noexcept : ByteView(from(container)) {}
+  requires(std::convertible_to<const Container&, std::span<const std::byte>> ||
+           std::convertible_to<const Container&, std::span<const unsigned char>> ||
+           std::convertible_to<const Container&, std::string_view>) ByteView(const Container& container)
+  noexcept : ByteView(from(container)) {}
 
   [[nodiscard]] const std::byte* data() const noexcept { return bytes_.data(); }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
@@ -50,7 +50,7 @@ class PathView {
   PathView(std::string_view path) : path_(path) {}
   PathView(const char* path) : path_(path) {}
   template <class Path>
-    requires requires(const Path& path) { path.u8string().data(); }
+  requires requires(const Path& path) { path.u8string().data(); }
   PathView(const Path& path) {
     const auto text = path.u8string();
     path_.assign(reinterpret_cast<const char*>(text.data()), text.size());

@@ -4,8 +4,8 @@
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/task.hpp>
 #include <multiprocessing/futures.hpp>
-#include <multiprocessing/process_options.hpp>
 #include <multiprocessing/process.hpp>
+#include <multiprocessing/process_options.hpp>
 
 #include <memory>
 #include <type_traits>
@@ -24,8 +24,8 @@ namespace detail {
 
 /// Runs the task in a new process and returns the bytes of its result, or throws what it threw, or
 /// ProcessExitedException if it ended without either. Over time: the process is stopped, TimeoutError.
-MULTIPROCESSING_EXPORT std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task,
-                                                        Duration timeout);
+MULTIPROCESSING_EXPORT std::vector<std::byte> call_task(StartWith with, CallOptions options,
+                                                        std::unique_ptr<Task> task, Duration timeout);
 MULTIPROCESSING_EXPORT std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options,
                                                                    std::unique_ptr<Task> task);
 
@@ -38,29 +38,28 @@ concept callable_argument = !std::same_as<std::decay_t<F>, CallOptions>;
 /// type if that is the standard library's or ours, else as RemoteError. A child that crashes or exits:
 /// ProcessExitedException. Blocks.
 template <class F, class... Args>
-  requires detail::callable_argument<F>
+requires detail::callable_argument<F>
 auto call(CallOptions options, F f, Args&&... args) -> detail::task_result_t<F, Args...> {
   using R = detail::task_result_t<F, Args...>;
-  return detail::decode_result<R>(
-      detail::call_task({}, std::move(options), detail::make_task<true>(std::move(f), std::forward<Args>(args)...),
-                        infinite));
+  return detail::decode_result<R>(detail::call_task(
+      {}, std::move(options), detail::make_task<true>(std::move(f), std::forward<Args>(args)...), infinite));
 }
 template <class F, class... Args>
-  requires detail::callable_argument<F>
+requires detail::callable_argument<F>
 auto call(F f, Args&&... args) -> detail::task_result_t<F, Args...> {
   return call(CallOptions{}, std::move(f), std::forward<Args>(args)...);
 }
 
 /// The same without waiting.
 template <class F, class... Args>
-  requires detail::callable_argument<F>
+requires detail::callable_argument<F>
 auto call_async(CallOptions options, F f, Args&&... args) -> Future<detail::task_result_t<F, Args...>> {
   using R = detail::task_result_t<F, Args...>;
   return Future<R>(detail::call_task_async(
       {}, std::move(options), detail::make_task<true>(std::move(f), std::forward<Args>(args)...)));
 }
 template <class F, class... Args>
-  requires detail::callable_argument<F>
+requires detail::callable_argument<F>
 auto call_async(F f, Args&&... args) -> Future<detail::task_result_t<F, Args...>> {
   return call_async(CallOptions{}, std::move(f), std::forward<Args>(args)...);
 }

@@ -37,8 +37,8 @@ MULTIPROCESSING_EXPORT void set_start_method(std::string_view method, bool force
 /// empty path is this program again.
 MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::string> prefix = {});
 
-/// Lets F run in another executable that registers the same F under the same name before freeze_support(). Throws ValueError
-/// if the name is taken by another target.
+/// Lets F run in another executable that registers the same F under the same name before freeze_support().
+/// Throws ValueError if the name is taken by another target.
 template <auto F>
 void register_task(std::string_view name) {
   detail::register_target(name, detail::target_of<F>());
@@ -74,8 +74,12 @@ class MULTIPROCESSING_EXPORT Context {
     return multiprocessing::start_processes(std::move(fn), std::move(args), std::move(options));
   }
 
-  [[nodiscard]] multiprocessing::Process& current_process() const { return multiprocessing::current_process(); }
-  [[nodiscard]] std::optional<ParentProcess> parent_process() const { return multiprocessing::parent_process(); }
+  [[nodiscard]] multiprocessing::Process& current_process() const {
+    return multiprocessing::current_process();
+  }
+  [[nodiscard]] std::optional<ParentProcess> parent_process() const {
+    return multiprocessing::parent_process();
+  }
   [[nodiscard]] std::vector<multiprocessing::Process> active_children() const {
     return multiprocessing::active_children();
   }
@@ -122,7 +126,7 @@ struct MULTIPROCESSING_EXPORT ProcessFactory {
   static void stop(ProcessContext& group) noexcept;
 
   template <class F, class... Args>
-    requires process_target<F>
+  requires process_target<F>
   static Process from(StartWith with, F target, Args&&... args) {
     return make(with, {}, make_task<false>(std::move(target), std::forward<Args>(args)...));
   }

@@ -70,7 +70,8 @@ class MULTIPROCESSING_EXPORT TimeOutException : public TimeoutError {
 /// A process of a spawn group failed.
 class MULTIPROCESSING_EXPORT ProcessException : public ProcessError {
  public:
-  ProcessException(const std::string& what, int index, int pid) : ProcessError(what), index_(index), pid_(pid) {}
+  ProcessException(const std::string& what, int index, int pid)
+      : ProcessError(what), index_(index), pid_(pid) {}
   ~ProcessException() override;
   /// Which process of the group: the `i` that its function was called with.
   [[nodiscard]] int error_index() const noexcept { return index_; }
@@ -271,7 +272,8 @@ class MULTIPROCESSING_EXPORT WorkerDied : public ProcessError {
   std::size_t task_;
 };
 
-/// The executor's workers are gone and it takes no more work. Python: `concurrent.futures.process.BrokenProcessPool`.
+/// The executor's workers are gone and it takes no more work. Python:
+/// `concurrent.futures.process.BrokenProcessPool`.
 class MULTIPROCESSING_EXPORT BrokenProcessPool : public ProcessError {
  public:
   using ProcessError::ProcessError;

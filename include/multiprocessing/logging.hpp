@@ -34,8 +34,9 @@ class MULTIPROCESSING_EXPORT Logger {
 /// Sends records to standard error from now on, here and in children started later. Without it only
 /// warnings and worse are printed, bare. `level` other than notset also sets the level.
 MULTIPROCESSING_EXPORT Logger log_to_stderr(Level level = Level::notset);
-/// Sends records to a function instead, for programs without standard error; an empty one takes it away. It may be
-/// called from any thread, one record at a time, must not throw, and is not carried over to spawned children.
+/// Sends records to a function instead, for programs without standard error; an empty one takes it away. It
+/// may be called from any thread, one record at a time, must not throw, and is not carried over to spawned
+/// children.
 MULTIPROCESSING_EXPORT void set_log_sink(std::function<void(Level, std::string_view)> sink);
 
 }  // namespace multiprocessing

@@ -1,4 +1,5 @@
-// Process: a function that runs in another process. Python: `multiprocessing.Process` and the functions around it.
+// Process: a function that runs in another process. Python: `multiprocessing.Process` and the functions
+// around it.
 //
 //   void greet(std::string name) { std::cout << "hello " << name << '\n'; }
 //   int main() {
@@ -53,8 +54,9 @@ struct ChildTarget {
 };
 
 template <class F>
-concept process_target = !std::derived_from<std::decay_t<F>, Process> &&
-                         !std::same_as<std::decay_t<F>, ProcessOptions> && !std::same_as<std::decay_t<F>, StartWith>;
+concept process_target =
+    !std::derived_from<std::decay_t<F>, Process> && !std::same_as<std::decay_t<F>, ProcessOptions> &&
+    !std::same_as<std::decay_t<F>, StartWith>;
 
 }  // namespace detail
 
@@ -66,13 +68,12 @@ class MULTIPROCESSING_EXPORT Process {
   /// Calls `target(args...)` in the child. The arguments are stored as the target's parameters want them
   /// and written when start() is called. What cannot travel does not compile.
   template <class F, class... Args>
-    requires detail::process_target<F>
+  requires detail::process_target<F>
   explicit Process(F target, Args&&... args)
       : Process(detail::StartWith{}, ProcessOptions{},
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
   template <class F, class... Args>
-    requires detail::process_target<F>
-  Process(ProcessOptions options, F target, Args&&... args)
+  requires detail::process_target<F> Process(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{}, std::move(options),
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
   /// For subclasses, and for a target of nothing: the child runs run().
@@ -85,8 +86,8 @@ class MULTIPROCESSING_EXPORT Process {
   Process& operator=(const Process&) = delete;
   /// A derived object would lose its run() on the way.
   template <std::derived_from<Process> D>
-    requires(!std::same_as<D, Process>)
-  Process(D&&) = delete;
+  requires(!std::same_as<D, Process>) Process(D&&)
+  = delete;
   /// Neither waits nor kills: a child that runs stays in active_children().
   virtual ~Process();
 
@@ -116,8 +117,8 @@ class MULTIPROCESSING_EXPORT Process {
   /// Sets the child's stop_token(), waits `grace`, then terminate(), waits `grace`, then kill(), and waits
   /// for the end.
   void stop(Duration grace);
-  /// Lets go of what the system keeps for this process; every member throws ValueError then. Throws ValueError while
-  /// it runs.
+  /// Lets go of what the system keeps for this process; every member throws ValueError then. Throws
+  /// ValueError while it runs.
   void close();
 
   [[nodiscard]] std::string name() const;
@@ -136,7 +137,8 @@ class MULTIPROCESSING_EXPORT Process {
   [[nodiscard]] std::string exit_reason() const;
   /// What escaped from the child's run(), as ProcessRaisedException; null if nothing did, or while it runs.
   [[nodiscard]] std::exception_ptr exception() const;
-  /// Ready when the process has ended, for connection::wait() and event loops. Throws ValueError before start().
+  /// Ready when the process has ended, for connection::wait() and event loops. Throws ValueError before
+  /// start().
   [[nodiscard]] Sentinel sentinel() const;
   /// The key that handshakes use; a child has its parent's.
   [[nodiscard]] std::vector<std::byte> authkey() const;
@@ -174,8 +176,10 @@ class ProcessOf : public Process {
  protected:
   [[nodiscard]] detail::ChildTarget child_target() const override {
     if (typeid(*this) != typeid(Derived))
-      throw TypeError(std::string("start(): the class is derived further from ProcessOf<") +
-                      std::string(detail::type_name<Derived>()) + "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
+      throw TypeError(
+          std::string("start(): the class is derived further from ProcessOf<") +
+          std::string(detail::type_name<Derived>()) +
+          "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
     return {{&detail::object_descriptor<Derived>, nullptr}, std::string(detail::type_name<Derived>()), true};
   }
   void encode_for_child(detail::Encoder& encoder) const override {
@@ -215,27 +219,28 @@ class MULTIPROCESSING_EXPORT ParentProcess {
 
 /// Logical processors of this machine. Python: `os.cpu_count`.
 [[nodiscard]] MULTIPROCESSING_EXPORT int cpu_count();
-/// Processors that this process may use: affinity and cgroup limits respected. Python: `os.process_cpu_count`.
+/// Processors that this process may use: affinity and cgroup limits respected. Python:
+/// `os.process_cpu_count`.
 [[nodiscard]] MULTIPROCESSING_EXPORT int process_cpu_count();
 
 /// In a child: set by stop(), by interrupt() on Windows where no console is shared, and by the parent's
 /// death. In the main program it never stops.
 [[nodiscard]] MULTIPROCESSING_EXPORT StopToken stop_token();
 
-/// Ends this process with `code & 0xff` (the whole code on Windows) and does the right thing where std::exit does
-/// not: a forked child ends its own children and flushes, and leaves the parent's objects alone. Python: `sys.exit`.
+/// Ends this process with `code & 0xff` (the whole code on Windows) and does the right thing where std::exit
+/// does not: a forked child ends its own children and flushes, and leaves the parent's objects alone. Python:
+/// `sys.exit`.
 [[noreturn]] MULTIPROCESSING_EXPORT void exit(int code);
 
 /// Always started by executing the program anew. Python: `multiprocessing.context.SpawnProcess`.
 class MULTIPROCESSING_EXPORT SpawnProcess : public Process {
  public:
   template <class F, class... Args>
-    requires detail::process_target<F>
+  requires detail::process_target<F>
   explicit SpawnProcess(F target, Args&&... args)
       : SpawnProcess(ProcessOptions{}, std::move(target), std::forward<Args>(args)...) {}
   template <class F, class... Args>
-    requires detail::process_target<F>
-  SpawnProcess(ProcessOptions options, F target, Args&&... args)
+  requires detail::process_target<F> SpawnProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options),
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
   SpawnProcess(SpawnProcess&&) noexcept = default;
@@ -248,12 +253,11 @@ class MULTIPROCESSING_EXPORT SpawnProcess : public Process {
 class MULTIPROCESSING_EXPORT ForkProcess : public Process {
  public:
   template <class F, class... Args>
-    requires detail::process_target<F>
+  requires detail::process_target<F>
   explicit ForkProcess(F target, Args&&... args)
       : ForkProcess(ProcessOptions{}, std::move(target), std::forward<Args>(args)...) {}
   template <class F, class... Args>
-    requires detail::process_target<F>
-  ForkProcess(ProcessOptions options, F target, Args&&... args)
+  requires detail::process_target<F> ForkProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options),
                 detail::make_local_task(std::move(target), std::forward<Args>(args)...)) {}
   ForkProcess(ForkProcess&&) noexcept = default;

@@ -38,7 +38,8 @@ class MULTIPROCESSING_EXPORT ProcessContext {
   /// Waits until all have ended; true. The first that fails: the others are stopped, and
   /// ProcessRaisedException or ProcessExitedException is thrown. Throws CancelledError.
   bool join(StopToken stop = {});
-  /// Waits until one has ended or the time is over: true if all have ended, false if some still run. Throws as above.
+  /// Waits until one has ended or the time is over: true if all have ended, false if some still run. Throws
+  /// as above.
   bool join(Duration timeout, StopToken stop = {});
   [[nodiscard]] std::vector<int> pids() const;
   [[nodiscard]] std::vector<Process>& processes() noexcept;
@@ -55,20 +56,22 @@ namespace detail {
 
 /// Starts one process for each task, in order; if one cannot be started those before it are stopped. Joins
 /// if the options say so.
-MULTIPROCESSING_EXPORT ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOptions options);
+MULTIPROCESSING_EXPORT ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks,
+                                                  SpawnOptions options);
 /// Throws ValueError unless there is at least one process.
 MULTIPROCESSING_EXPORT void check_group_size(int nprocs);
 
 }  // namespace detail
 
-/// Starts `options.nprocs` processes, each calling `fn(i, args...)` with its number from 0, by the start method of the options. Throws ValueError,
-/// and as Process::start() and ProcessContext::join().
+/// Starts `options.nprocs` processes, each calling `fn(i, args...)` with its number from 0, by the start
+/// method of the options. Throws ValueError, and as Process::start() and ProcessContext::join().
 template <class F, class... Args>
 ProcessContext start_processes(F fn, std::tuple<Args...> args, SpawnOptions options = {}) {
   detail::check_group_size(options.nprocs);
   std::vector<std::unique_ptr<detail::Task>> tasks;
   for (int i = 0; i < options.nprocs; ++i)
-    tasks.push_back(std::apply([&](const auto&... each) { return detail::make_task<false>(fn, int(i), each...); }, args));
+    tasks.push_back(
+        std::apply([&](const auto&... each) { return detail::make_task<false>(fn, int(i), each...); }, args));
   return detail::start_group(std::move(tasks), std::move(options));
 }
 

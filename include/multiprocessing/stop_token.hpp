@@ -57,8 +57,8 @@ class MULTIPROCESSING_EXPORT StopSource {
   std::shared_ptr<detail::StopState> state_;
 };
 
-/// Calls a function once when a stop is requested — at once, in the constructor, if it was already — and not after its destructor
-/// returned. The function runs in the thread that requests, and must not throw.
+/// Calls a function once when a stop is requested — at once, in the constructor, if it was already — and not
+/// after its destructor returned. The function runs in the thread that requests, and must not throw.
 class MULTIPROCESSING_EXPORT StopCallback {
  public:
   StopCallback(StopToken token, std::function<void()> function);

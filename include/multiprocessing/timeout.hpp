@@ -10,8 +10,8 @@
 
 namespace multiprocessing {
 
-/// Runs `f(args...)` in a process of its own and returns its result, as call() does. If it takes longer than `limit` the
-/// process is stopped and TimeoutError thrown; nothing is left behind.
+/// Runs `f(args...)` in a process of its own and returns its result, as call() does. If it takes longer than
+/// `limit` the process is stopped and TimeoutError thrown; nothing is left behind.
 template <class F, class... Args>
 auto run_with_timeout(Duration limit, F f, Args&&... args) -> detail::task_result_t<F, Args...> {
   using R = detail::task_result_t<F, Args...>;
@@ -20,8 +20,8 @@ auto run_with_timeout(Duration limit, F f, Args&&... args) -> detail::task_resul
 }
 
 /// A time limit for code that must stay in this process and looks at the clock itself. One made while
-/// another is alive in the same thread ends no later than that one. Thread-safe, but for creation and destruction, which happen
-/// in one thread, inner limits first.
+/// another is alive in the same thread ends no later than that one. Thread-safe, but for creation and
+/// destruction, which happen in one thread, inner limits first.
 class MULTIPROCESSING_EXPORT TimeLimit {
  public:
   explicit TimeLimit(Duration limit);

@@ -21,7 +21,8 @@ namespace multiprocessing {
 class MULTIPROCESSING_EXPORT Waitable {
  public:
   Waitable(const Process& process) : Waitable(process.sentinel()) {}
-  Waitable(const Sentinel& sentinel) noexcept : handle_(sentinel.native_handle()), identity_(sentinel.identity()) {}
+  Waitable(const Sentinel& sentinel) noexcept
+      : handle_(sentinel.native_handle()), identity_(sentinel.identity()) {}
   Waitable(NativeHandle handle) noexcept : handle_(handle) {}
   Waitable(NativeHandle::native_type handle) noexcept : handle_(handle) {}
   [[nodiscard]] NativeHandle native_handle() const noexcept { return handle_; }
@@ -37,8 +38,8 @@ class MULTIPROCESSING_EXPORT Waitable {
 namespace detail {
 
 /// Positions of all that are ready, ascending; empty when the time is over.
-MULTIPROCESSING_EXPORT std::vector<std::size_t> wait_for_any(std::span<const Waitable> waitables, Duration timeout,
-                                                             const StopToken& stop);
+MULTIPROCESSING_EXPORT std::vector<std::size_t> wait_for_any(std::span<const Waitable> waitables,
+                                                             Duration timeout, const StopToken& stop);
 
 template <class Element>
 using ready_element_t = std::conditional_t<std::copy_constructible<Element>, Element, Waitable>;
@@ -52,7 +53,7 @@ namespace connection {
 /// answered as Waitable, which compares equal to one made from them. Any number of elements on every
 /// system. Throws OSError (not something that one can wait for), CancelledError.
 template <class Range>
-  requires requires(const Range& range) { Waitable(*std::begin(range)); }
+requires requires(const Range& range) { Waitable(*std::begin(range)); }
 auto wait(const Range& range, Duration timeout = infinite, StopToken stop = {}) {
   using Element = std::remove_cvref_t<decltype(*std::begin(range))>;
   std::vector<Waitable> waitables;

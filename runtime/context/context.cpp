@@ -18,7 +18,8 @@ namespace multiprocessing {
 namespace runtime {
 namespace {
 
-/// Guards nothing that a fork could tear: the child starts with what its parent had chosen, see adopt_start_method().
+/// Guards nothing that a fork could tear: the child starts with what its parent had chosen, see
+/// adopt_start_method().
 struct StartMethods {
   std::mutex mutex;
   std::vector<std::unique_ptr<StartStrategy>> known;  ///< the system's own default first
@@ -127,7 +128,9 @@ void set_executable(PathView path, std::vector<std::string> prefix) {
 
 Context::Context(std::string method) : method_(std::move(method)) {}
 
-std::vector<std::string> Context::get_all_start_methods() const { return multiprocessing::get_all_start_methods(); }
+std::vector<std::string> Context::get_all_start_methods() const {
+  return multiprocessing::get_all_start_methods();
+}
 
 std::string Context::get_start_method() const {
   return method_.empty() ? multiprocessing::get_start_method() : method_;
@@ -156,8 +159,10 @@ Context& get_context() {
 
 Context& get_context(std::string_view method) {
   static std::mutex& mutex = *new std::mutex;
-  static std::list<std::pair<std::string, Context>>& contexts = *new std::list<std::pair<std::string, Context>>;
-  const std::string name(runtime::strategy_for(method.empty() ? runtime::start_method_in_force() : method).name());
+  static std::list<std::pair<std::string, Context>>& contexts =
+      *new std::list<std::pair<std::string, Context>>;
+  const std::string name(
+      runtime::strategy_for(method.empty() ? runtime::start_method_in_force() : method).name());
   const std::scoped_lock lock(mutex);
   for (auto& [known, context] : contexts)
     if (known == name) return context;

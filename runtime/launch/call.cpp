@@ -53,7 +53,8 @@ std::exception_ptr failure_of(ProcessState& state, const runtime::ChildReport& r
 
 }  // namespace
 
-std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task, Duration timeout) {
+std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task,
+                                 Duration timeout) {
   const auto deadline = runtime::deadline_after(timeout);
   const auto state = start_call(with, std::move(options.process), *task);
   try {
@@ -86,7 +87,8 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
   void begin() {
     auto& loop = runtime::reactor();
     const auto self = shared_from_this();
-    ended_ = runtime::value_or_throw(loop.watch(state_->sentinel_handle(), [self] { return self->ended(); }), "a call");
+    ended_ = runtime::value_or_throw(loop.watch(state_->sentinel_handle(), [self] { return self->ended(); }),
+                                     "a call");
     const auto control = state_->control_handle();
     if (control == platform::no_handle) return;
     sent_ = runtime::value_or_throw(loop.watch(control, [self] { return self->sent(); }), "a call");

@@ -49,7 +49,8 @@ void arm_crash_report_to(ParentLink& link) {
     log(Level::debug, "no crash reports from this process: " + armed.error().to_string());
 }
 
-int run_and_report(ParentLink& link, const bool& wants_result, const std::function<void(detail::Encoder*)>& body) {
+int run_and_report(ParentLink& link, const bool& wants_result,
+                   const std::function<void(detail::Encoder*)>& body) {
   detail::Encoder result;
   platform::ThrowTrace trace;
   TracedCall call{body, &result};

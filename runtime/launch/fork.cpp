@@ -33,7 +33,8 @@ void warn_of_threads() {
   const int own = reactor_runs() ? 1 : 0;
   if (platform::thread_count().value_or(1) > 1 + own + (self().is_child() ? 1 : 0) && !warned.exchange(true))
     log(Level::warning,
-        "fork in a process that has threads: a lock that one of them holds stays locked in the child for ever; "
+        "fork in a process that has threads: a lock that one of them holds stays locked in the child for "
+        "ever; "
         "use the start method \"spawn\"");
 }
 
@@ -47,7 +48,8 @@ void check_working_directory(const std::string& path) {
 void apply(const StartRequest& request) {
   const auto& options = request.options;
   value_or_throw(platform::bind_standard_streams(request.streams), "the standard streams");
-  for (const auto& stream : request.streams)  // a second copy would outlive the program's closing of its streams
+  for (const auto& stream :
+       request.streams)  // a second copy would outlive the program's closing of its streams
     if (stream.source == platform::StreamBinding::Source::handle) platform::close_handle(stream.handle);
   if (!options.working_directory.empty())
     value_or_throw(platform::change_working_directory(options.working_directory), options.working_directory);
@@ -57,7 +59,8 @@ void apply(const StartRequest& request) {
     value_or_throw(platform::replace_environment(entries), "the environment");
   }
   if (options.priority != Priority::normal)
-    value_or_throw(platform::change_priority(static_cast<platform::PriorityClass>(options.priority)), "priority");
+    value_or_throw(platform::change_priority(static_cast<platform::PriorityClass>(options.priority)),
+                   "priority");
 }
 
 [[noreturn]] void run_forked_child(StartRequest& request, platform::Channel control) {

@@ -41,9 +41,10 @@ std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) 
   std::string_view channel = arguments[2];
   std::string_view parent = arguments[3];
   BootstrapArguments parsed;
-  const bool good = take_prefix(channel, "channel=") && read_number(channel, parsed.channel) && channel.empty() &&
-                    take_prefix(parent, "parent=") && read_number(parent, parsed.parent.pid) &&
-                    take_prefix(parent, ":") && read_number(parent, parsed.parent.start_time) && parent.empty();
+  const bool good = take_prefix(channel, "channel=") && read_number(channel, parsed.channel) &&
+                    channel.empty() && take_prefix(parent, "parent=") &&
+                    read_number(parent, parsed.parent.pid) && take_prefix(parent, ":") &&
+                    read_number(parent, parsed.parent.start_time) && parent.empty();
   return good ? std::optional(parsed) : std::nullopt;
 }
 

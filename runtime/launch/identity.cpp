@@ -98,7 +98,8 @@ detail::Target find_target(const TargetRecord& record) {
   if (!record.registered_name.empty())
     if (const auto* target = registered_target(record.registered_name)) {
       if (target->descriptor->signature != record.signature)
-        throw RuntimeError("the task '" + record.registered_name + "' is registered here with another signature");
+        throw RuntimeError("the task '" + record.registered_name +
+                           "' is registered here with another signature");
       return *target;
     }
   detail::Target target{checked_descriptor(record), nullptr};

@@ -68,7 +68,8 @@ detail::ChildTarget Process::child_target() const {
   if (type != typeid(Process) && type != typeid(SpawnProcess) && type != typeid(ForkProcess))
     throw TypeError("start(): " + platform::demangled_type_name(type) +
                     " is derived from Process in a way that no other process can make; derive it from "
-                    "multiprocessing::ProcessOf<" + platform::demangled_type_name(type) + ">, or use \"fork\"");
+                    "multiprocessing::ProcessOf<" +
+                    platform::demangled_type_name(type) + ">, or use \"fork\"");
   const auto* task = usable(state_).task();
   if (task == nullptr) return {runtime::empty_target(), "a process without target"};
   return {task->target(), "of process '" + name() + "'"};
@@ -118,7 +119,8 @@ ForkProcess::~ForkProcess() = default;
 // ---- the processes around this one
 
 Process& current_process() {
-  static Process& instance = *new Process(detail::ProcessFactory::from_state(detail::ProcessState::of_this_process()));
+  static Process& instance =
+      *new Process(detail::ProcessFactory::from_state(detail::ProcessState::of_this_process()));
   return instance;
 }
 
@@ -171,7 +173,9 @@ Process ProcessFactory::from_state(std::shared_ptr<ProcessState> state) { return
 const std::shared_ptr<ProcessState>& ProcessFactory::state_of(const Process& process) noexcept {
   return process.state_;
 }
-ParentProcess ProcessFactory::parent(int pid, std::string name) { return ParentProcess(pid, std::move(name)); }
+ParentProcess ProcessFactory::parent(int pid, std::string name) {
+  return ParentProcess(pid, std::move(name));
+}
 
 }  // namespace detail
 }  // namespace multiprocessing

@@ -78,7 +78,8 @@ void ProcessState::check_usable(const char* member) const {
 
 void ProcessState::check_started(const char* member) const {
   check_usable(member);
-  if (is_self_) throw AssertionError(std::string(member) + "(): this is the current process, not a child of it");
+  if (is_self_)
+    throw AssertionError(std::string(member) + "(): this is the current process, not a child of it");
   if (phase_ == Phase::created || phase_ == Phase::starting)
     throw AssertionError(std::string(member) + "(): " + quoted(name_) + " was not started");
 }
@@ -88,7 +89,8 @@ void ProcessState::check_may_start() const {
   if (is_self_ || phase_ != Phase::created)
     throw AssertionError("start(): " + quoted(name_) + " was started before; a process object starts once");
   if (runtime::self().daemon())
-    throw AssertionError("start(): this process is daemonic, and daemonic processes are not allowed to have children");
+    throw AssertionError(
+        "start(): this process is daemonic, and daemonic processes are not allowed to have children");
 }
 
 // ---- start
@@ -110,7 +112,8 @@ runtime::ChildSettings ProcessState::settings() const {
   return settings;
 }
 
-std::array<platform::StreamBinding, 3> ProcessState::open_streams(std::array<platform::Handle, 3>& child_ends) {
+std::array<platform::StreamBinding, 3> ProcessState::open_streams(
+    std::array<platform::Handle, 3>& child_ends) {
   using Source = platform::StreamBinding::Source;
   const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
   std::array<platform::StreamBinding, 3> bindings;
@@ -118,7 +121,8 @@ std::array<platform::StreamBinding, 3> ProcessState::open_streams(std::array<pla
     if (wanted[i] == Stdio::null) bindings[i].source = Source::null;
     if (wanted[i] != Stdio::pipe) continue;
     const auto direction = i == 0 ? platform::Direction::child_reads : platform::Direction::child_writes;
-    auto pipe = runtime::value_or_throw(platform::stream_pipe(direction), "a standard stream of " + quoted(name_));
+    auto pipe =
+        runtime::value_or_throw(platform::stream_pipe(direction), "a standard stream of " + quoted(name_));
     child_ends[i] = std::move(pipe.child);
     bindings[i] = {Source::handle, child_ends[i].get()};
     streams_[i].emplace(std::make_unique<StreamState>(std::move(pipe.parent), i == 0));
@@ -138,7 +142,8 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result) {
     std::array<platform::Handle, 3> child_ends;
     runtime::StartRequest request{settings(), options_, subject, open_streams(child_ends)};
     request.settings.wants_result = wants_result;
-    request.settings.start_method = *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
+    request.settings.start_method =
+        *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
     reading_ = wants_result;
     launched(strategy.start(request));
     task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
@@ -172,7 +177,8 @@ void ProcessState::take_report(runtime::Frame frame) {
     case runtime::FrameKind::raised:
       try {
         detail::Decoder decoder(frame.body);
-        report_.raised = std::make_shared<runtime::ExceptionReport>(decode<runtime::ExceptionReport>(decoder));
+        report_.raised =
+            std::make_shared<runtime::ExceptionReport>(decode<runtime::ExceptionReport>(decoder));
       } catch (const SerializationError&) {
         // A child that writes nonsense has told nothing; its exit code stands.
       }
@@ -267,7 +273,8 @@ void ProcessState::send(platform::StopSignal signal, const char* member) {
   if (refresh()) return;
   const auto sent = child_.send(signal);
   if (sent || sent.error().condition == platform::Condition::gone) return;
-  if (signal == platform::StopSignal::interrupt && sent.error().condition == platform::Condition::not_supported)
+  if (signal == platform::StopSignal::interrupt &&
+      sent.error().condition == platform::Condition::not_supported)
     return request_stop();
   runtime::throw_os_error(sent.error(), quoted(name_));
 }
@@ -335,7 +342,8 @@ bool ProcessState::daemon() {
 void ProcessState::set_daemon(bool daemon) {
   const std::scoped_lock lock(registry_mutex());
   check_usable("set_daemon");
-  if (is_self_ || phase_ != Phase::created) throw AssertionError("set_daemon(): the process has started already");
+  if (is_self_ || phase_ != Phase::created)
+    throw AssertionError("set_daemon(): the process has started already");
   daemon_ = daemon;
 }
 

@@ -1,5 +1,5 @@
-// ProcessRaisedException and ProcessExitedException, whose texts name the place in the child where it happened.
-// Symbols are looked up when somebody asks for the text, not when the child fails.
+// ProcessRaisedException and ProcessExitedException, whose texts name the place in the child where it
+// happened. Symbols are looked up when somebody asks for the text, not when the child fails.
 #include "launch/raised.hpp"
 
 #include <mutex>

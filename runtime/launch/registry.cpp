@@ -1,7 +1,7 @@
-// The processes that this one has started: who runs, who has ended unseen, and what happens to them at the end
-// of the program.
-#include <multiprocessing/freeze_support.hpp>
+// The processes that this one has started: who runs, who has ended unseen, and what happens to them at the
+// end of the program.
 #include <algorithm>
+#include <multiprocessing/freeze_support.hpp>
 #include <set>
 #include <utility>
 
@@ -43,7 +43,8 @@ void Registry::add(std::shared_ptr<ProcessState> state) {
 
 void Registry::remove(ProcessState* state) noexcept {
   auto& running = state_->running;
-  const auto found = std::find_if(running.begin(), running.end(), [=](const auto& each) { return each.get() == state; });
+  const auto found =
+      std::find_if(running.begin(), running.end(), [=](const auto& each) { return each.get() == state; });
   if (found != running.end()) {
     // The caller holds the mutex and a reference of its own, so that this never destroys the state.
     std::swap(*found, running.back());

@@ -154,8 +154,8 @@ void follow_parent(ParentLink& link, bool keep_running) {
 }  // namespace
 
 void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running) {
-  const auto started =
-      platform::run_in_background([link = std::move(link), keep_running] { follow_parent(*link, keep_running); });
+  const auto started = platform::run_in_background(
+      [link = std::move(link), keep_running] { follow_parent(*link, keep_running); });
   if (!started) throw_os_error(started.error(), "the thread that watches the parent");
 }
 

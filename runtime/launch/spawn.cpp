@@ -1,4 +1,5 @@
-// The start method "spawn": the program is executed anew, and everything that its child needs is written to it.
+// The start method "spawn": the program is executed anew, and everything that its child needs is written to
+// it.
 #include <array>
 #include <multiprocessing/errors.hpp>
 #include <utility>
@@ -79,8 +80,9 @@ class SpawnStrategy : public StartStrategy {
 
   [[nodiscard]] StartedChild start(StartRequest& request) override {
     if (!can_be_re_executed())
-      throw RuntimeError("start(): begin main() with multiprocessing::freeze_support(); the child is this program "
-                         "executed anew, and would run main() instead of its target");
+      throw RuntimeError(
+          "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
+          "executed anew, and would run main() instead of its target");
     const auto record = write_record(request);
     auto ends = value_or_throw(platform::channel_pair(), "the control channel");
     const auto launch = plan_launch(request, ends.second.get());
@@ -92,7 +94,8 @@ class SpawnStrategy : public StartStrategy {
 
  private:
   static void deliver(StartedChild& child, const detail::Encoder& record) {
-    const auto sent = send_frame(child.control, FrameKind::bootstrap, record.bytes(), platform::Deadline::never());
+    const auto sent =
+        send_frame(child.control, FrameKind::bootstrap, record.bytes(), platform::Deadline::never());
     if (sent) return;
     // Whoever reads no more shall not wait for the rest either.
     static_cast<void>(child.process.send(platform::StopSignal::kill));

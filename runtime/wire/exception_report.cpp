@@ -19,12 +19,14 @@ namespace {
 
 constexpr std::size_t longest_message = 16 * 1024;
 
-/// The exception as the reader catches it: a T whose what() is the writer's, with the RemoteError nested in it.
+/// The exception as the reader catches it: a T whose what() is the writer's, with the RemoteError nested in
+/// it.
 template <class T>
 class Arrived : public T, public std::nested_exception {
  public:
   template <class... Args>
-  explicit Arrived(std::string message, Args&&... args) : T(std::forward<Args>(args)...), message_(std::move(message)) {}
+  explicit Arrived(std::string message, Args&&... args)
+      : T(std::forward<Args>(args)...), message_(std::move(message)) {}
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
@@ -158,9 +160,11 @@ ExceptionReport describe_exception(const std::exception_ptr& exception) {
 }
 
 std::exception_ptr rebuild_exception(const ExceptionReport& report, const std::string& trace) {
-  const std::string text = report.message.empty() ? report.type_name : report.type_name + ": " + report.message;
+  const std::string text =
+      report.message.empty() ? report.type_name : report.type_name + ": " + report.message;
   const RemoteError remote(text, report.type_name, report.message, trace);
-  if (report.known_type == 0 || report.known_type > known_types.size()) return std::make_exception_ptr(remote);
+  if (report.known_type == 0 || report.known_type > known_types.size())
+    return std::make_exception_ptr(remote);
   return known_types[report.known_type - 1].rebuild(report, remote);
 }
 

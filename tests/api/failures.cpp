@@ -30,7 +30,9 @@ struct Worse {
 void throw_runtime_error() { throw_out_of_range_here(12); }
 void throw_own() { throw Bad(); }
 void throw_no_exception() { throw Worse(); }
-void throw_system_error() { throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "disk"); }
+void throw_system_error() {
+  throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "disk");
+}
 void throw_value_error() { throw mp::ValueError("not this value"); }
 [[gnu::noinline]] void crash_here(volatile int* nowhere) { *nowhere = 1; }
 void crash() { crash_here(nullptr); }
@@ -81,8 +83,8 @@ TEST_SUITE("api.failures") {
       const auto bytes = p.standard_error().read_all();
       p.join();
       const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      CHECK(text.find("Process thrower (pid " + std::to_string(p.pid().value()) + "): std::out_of_range: no element 12") !=
-            std::string::npos);
+      CHECK(text.find("Process thrower (pid " + std::to_string(p.pid().value()) +
+                      "): std::out_of_range: no element 12") != std::string::npos);
       if (mp::test_support::names_throws())
         CHECK_MESSAGE(text.find("throw_out_of_range_here") != std::string::npos, text);
     });
@@ -164,7 +166,8 @@ TEST_SUITE("api.failures") {
         } catch (const mp::RemoteError& remote) {
           CHECK(remote.type_name() == "std::out_of_range");
           if (mp::test_support::names_throws())
-            CHECK_MESSAGE(remote.trace().find("throw_out_of_range_here") != std::string::npos, remote.trace());
+            CHECK_MESSAGE(remote.trace().find("throw_out_of_range_here") != std::string::npos,
+                          remote.trace());
         }
       }
     });

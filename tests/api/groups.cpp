@@ -58,7 +58,8 @@ TEST_SUITE("api.groups") {
       CHECK(raised.type_name() == "std::domain_error");
       const std::string text = raised.what();
       CHECK(text.find("std::domain_error: number one") != std::string::npos);
-      if (mp::test_support::names_throws()) CHECK_MESSAGE(text.find("second_throws") != std::string::npos, text);
+      if (mp::test_support::names_throws())
+        CHECK_MESSAGE(text.find("second_throws") != std::string::npos, text);
     }
     CHECK(mp::active_children().empty());
   }
@@ -103,7 +104,8 @@ TEST_SUITE("api.groups") {
 
   TEST_CASE("a group of nobody is refused, as is an unknown start method") {
     CHECK_THROWS_AS(mp::spawn(wait_all, {.nprocs = 0}), mp::ValueError);
-    CHECK_THROWS_AS(mp::start_processes(wait_all, std::tuple(), {.start_method = "teleport"}), mp::ValueError);
+    CHECK_THROWS_AS(mp::start_processes(wait_all, std::tuple(), {.start_method = "teleport"}),
+                    mp::ValueError);
   }
 }
 

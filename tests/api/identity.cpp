@@ -1,4 +1,5 @@
-// What a process knows of itself and of its parent: names, numbers, daemons, keys, and whose objects are whose.
+// What a process knows of itself and of its parent: names, numbers, daemons, keys, and whose objects are
+// whose.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 

@@ -66,7 +66,8 @@ TEST_SUITE("api.options") {
   TEST_CASE("output and error are two streams") {
     with_each_start_method([](mp::Context& context) {
       auto p = context.Process(
-          mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::pipe}, write_to_both);
+          mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::pipe},
+          write_to_both);
       p.start();
       CHECK(text(p.standard_output().read_all()) == "out");
       CHECK(text(p.standard_error().read_all()) == "err");
@@ -77,7 +78,8 @@ TEST_SUITE("api.options") {
   TEST_CASE("null is empty to read and swallows what is written") {
     with_each_start_method([](mp::Context& context) {
       auto p = context.Process(
-          mp::ProcessOptions{.standard_input = mp::Stdio::null, .standard_output = mp::Stdio::null}, read_until_end);
+          mp::ProcessOptions{.standard_input = mp::Stdio::null, .standard_output = mp::Stdio::null},
+          read_until_end);
       p.start();
       p.join();
       CHECK(p.exitcode() == 0);

@@ -15,7 +15,8 @@ namespace mp = multiprocessing;
 struct Greeter : mp::ProcessOf<Greeter> {
   std::string who;
   Greeter() = default;
-  explicit Greeter(std::string w, mp::ProcessOptions options = {}) : ProcessOf(std::move(options)), who(std::move(w)) {}
+  explicit Greeter(std::string w, mp::ProcessOptions options = {})
+      : ProcessOf(std::move(options)), who(std::move(w)) {}
   void run() override {
     const bool right = who == "bob" && name() == "greeter" && name() == mp::current_process().name() &&
                        pid() == mp::current_process().pid() && is_alive();
@@ -61,7 +62,8 @@ void under_each_start_method(Test test) {
 }
 
 TEST_SUITE("api.subclass") {
-  TEST_CASE("run() of the object's class is called, with the object's members, and self is current_process()") {
+  TEST_CASE(
+      "run() of the object's class is called, with the object's members, and self is current_process()") {
     under_each_start_method([](const std::string&) {
       Greeter p("bob", {.name = "greeter"});
       p.start();

@@ -53,7 +53,8 @@ TEST_SUITE("api.waiting") {
     CHECK(ready[0] == p.sentinel());
     CHECK(ready[0] != q.sentinel());
     CHECK(mp::connection::wait({q.sentinel()}, 1ms).empty());
-    const std::vector<mp::NativeHandle> handles = {p.sentinel().native_handle(), q.sentinel().native_handle()};
+    const std::vector<mp::NativeHandle> handles = {p.sentinel().native_handle(),
+                                                   q.sentinel().native_handle()};
     CHECK(mp::connection::wait(handles) == std::vector{handles[0]});
     std::ostringstream text;
     text << p.sentinel();

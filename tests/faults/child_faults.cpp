@@ -36,8 +36,8 @@ TEST_SUITE("faults.child_faults") {
     const auto before = mp::test_support::holdings();
     for (const auto& row : platform::fault_table)
       for (const int n : {1, 2}) {
-        const std::string plan = std::string(row.name) + ":" + std::to_string(n) + ":" +
-                                 platform::name_of(row.conditions[0]);
+        const std::string plan =
+            std::string(row.name) + ":" + std::to_string(n) + ":" + platform::name_of(row.conditions[0]);
         INFO(plan);
         try {
           const int result = mp::call(with_plan(plan), answer);

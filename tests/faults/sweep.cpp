@@ -41,7 +41,8 @@ void clean_up() {
 }
 
 /// Whether the failure was injected. An error that is not the library's own ends the test.
-bool run_with_fault(mp::Context& context, platform::Call call, std::uint64_t n, platform::Condition condition) {
+bool run_with_fault(mp::Context& context, platform::Call call, std::uint64_t n,
+                    platform::Condition condition) {
   platform::fault_plan::clear();
   platform::fault_plan::fail(call, n, condition);
   try {

@@ -7,7 +7,9 @@ namespace multiprocessing::test_support {
 
 bool has_signals() { return platform::capabilities().signals; }
 bool names_throws() { return platform::capabilities().throw_traces && platform::capabilities().symbol_names; }
-bool names_crashes() { return platform::capabilities().crash_stacks && platform::capabilities().symbol_names; }
+bool names_crashes() {
+  return platform::capabilities().crash_stacks && platform::capabilities().symbol_names;
+}
 bool survives_replacement() { return platform::capabilities().replaced_executable; }
 
 }  // namespace multiprocessing::test_support

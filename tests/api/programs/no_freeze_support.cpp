@@ -1,6 +1,6 @@
 // ctest:
-// A main() that forgot freeze_support(): start() says so and starts nothing, so that no program becomes a fork
-// bomb.
+// A main() that forgot freeze_support(): start() says so and starts nothing, so that no program becomes a
+// fork bomb.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 // ctest:
-// Children in another executable: what is registered there under the same name runs; what is not gives an error that says
-// that it is another build; a program that knows nothing of this library just ends.
+// Children in another executable: what is registered there under the same name runs; what is not gives an
+// error that says that it is another build; a program that knows nothing of this library just ends.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>
@@ -30,8 +30,9 @@ void check_another_build(mp::Context& spawn) {
     check(false, "a task that is not registered ran in another build");
   } catch (const mp::RuntimeError& error) {
     const std::string text = error.what();
-    check(text.find("another build") != std::string::npos || text.find("cannot be loaded") != std::string::npos,
-          text.c_str());
+    check(
+        text.find("another build") != std::string::npos || text.find("cannot be loaded") != std::string::npos,
+        text.c_str());
   }
 }
 

@@ -13,7 +13,8 @@ inline bool emulated() {
   return launcher != nullptr && *launcher != '\0';
 }
 
-/// What std::system() says of the program with these arguments, as an exit status where it can be told from it.
+/// What std::system() says of the program with these arguments, as an exit status where it can be told from
+/// it.
 inline int run(const std::filesystem::path& program, const std::string& arguments) {
   // cmd.exe strips the outer pair of quotes, and a shell does not mind a group.
   const std::string quoted = '"' + program.string() + '"';

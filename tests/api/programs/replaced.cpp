@@ -1,6 +1,6 @@
 // ctest:
-// The program's file is deleted, and replaced by another, while it runs: its children are still this build, or
-// start() says that it cannot be.
+// The program's file is deleted, and replaced by another, while it runs: its children are still this build,
+// or start() says that it cannot be.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>
@@ -31,7 +31,8 @@ bool child_works_or_start_fails() {
 int run_as_copy(const fs::path& self) {
   if (!child_works_or_start_fails()) return 10;
   std::error_code error;
-  if (!fs::remove(self, error)) return 0;  // a system that keeps files of running programs has nothing to show
+  if (!fs::remove(self, error))
+    return 0;  // a system that keeps files of running programs has nothing to show
   if (!child_works_or_start_fails()) return 11;
   std::ofstream(self) << "no program\n";
   return child_works_or_start_fails() ? 0 : 12;

@@ -1,5 +1,6 @@
 // ctest:
-// The bootstrap flag typed by a stranger: one line on standard error, exit status 2, and nothing of the program runs.
+// The bootstrap flag typed by a stranger: one line on standard error, exit status 2, and nothing of the
+// program runs.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>

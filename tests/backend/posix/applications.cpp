@@ -2,12 +2,12 @@
 // signals, close the standard streams, keep copies of descriptors, run out of descriptors and processes.
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <multiprocessing/multiprocessing.hpp>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
 #include <cstdlib>
@@ -104,9 +104,8 @@ TEST_SUITE("backend.applications") {
       for (const auto& method : mp::get_all_start_methods()) {
         auto& context = mp::get_context(method);
         if (context.call([] { return std::string(100000, 'x'); }).size() != 100000) return false;
-        auto p = context.Process(mp::ProcessOptions{.standard_output = mp::Stdio::pipe}, [] {
-          static_cast<void>(!write(1, "out", 3));
-        });
+        auto p = context.Process(mp::ProcessOptions{.standard_output = mp::Stdio::pipe},
+                                 [] { static_cast<void>(!write(1, "out", 3)); });
         p.start();
         if (p.standard_output().read_all().size() != 3) return false;
         p.join();
@@ -125,8 +124,8 @@ TEST_SUITE("backend.applications") {
             int stranger_holds[2];
             if (pipe(stranger_holds) != 0) mp::exit(9);
             if (fork() == 0) {
-              // Not of the library: it holds the sockets, and nothing of standard output.
-              close(1);
+              // Not of the library: it holds the sockets, and nothing of the standard streams.
+              for (const int fd : {0, 1, 2}) close(fd);
               close(stranger_holds[1]);
               char byte = 0;
               static_cast<void>(!read(stranger_holds[0], &byte, 1));
@@ -196,7 +195,8 @@ TEST_SUITE("backend.applications") {
   }
 
   TEST_CASE("nothing but its standard streams and its channel reaches a child that is executed anew") {
-    const int leaked = open("/dev/null", O_RDONLY);  // not close-on-exec: the application's, and its own affair
+    const int leaked =
+        open("/dev/null", O_RDONLY);  // not close-on-exec: the application's, and its own affair
     const int guarded = open("/dev/null", O_RDONLY | O_CLOEXEC);
     mp::Process other(wait_for_ever);
     other.start();

@@ -1,7 +1,8 @@
 // ctest: args=--count=10 timeout=300
 // Kills a process that has children and grandchildren, at a random moment, again and again. All of its
-// descendants hold its standard output: when that ends, none is left. Children with keep_running hold another one, and
-// prove that they live on. Exit status 0 if none was left in any round; --judge-times demands it within a second.
+// descendants hold its standard output: when that ends, none is left. Children with keep_running hold another
+// one, and prove that they live on. Exit status 0 if none was left in any round; --judge-times demands it
+// within a second.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <algorithm>
@@ -50,7 +51,8 @@ void root() {
 
 /// Lets some of the family come into being, then kills its root; how long the last one lived after that.
 std::chrono::duration<double> one_round(std::mt19937& random) {
-  mp::SpawnProcess p(mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::null}, root);
+  mp::SpawnProcess p(
+      mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::null}, root);
   p.start();
   std::vector<std::byte> buffer(64);
   const auto reads = std::uniform_int_distribution<int>(0, 8)(random);
@@ -110,8 +112,9 @@ int main(int argc, char** argv) {
   std::sort(seconds.begin(), seconds.end());
   const double worst = seconds.empty() ? 0 : seconds.back();
   const auto late = std::count_if(seconds.begin(), seconds.end(), [](double each) { return each > 1; });
-  std::printf("%d parents killed: descendants left 0, median %.0f ms, worst %.0f ms, after more than 1 s: %td\n", count,
-              seconds.empty() ? 0 : seconds[seconds.size() / 2] * 1000, worst * 1000, late);
+  std::printf(
+      "%d parents killed: descendants left 0, median %.0f ms, worst %.0f ms, after more than 1 s: %td\n",
+      count, seconds.empty() ? 0 : seconds[seconds.size() / 2] * 1000, worst * 1000, late);
   const bool lived = survivor_lives();
   return lived && (late == 0 || !figures::judged_by_time(argc, argv)) ? 0 : 1;
 }

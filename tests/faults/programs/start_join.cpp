@@ -39,8 +39,9 @@ bool run(mp::Context& context, int count) {
   const int handles = after.handles.value_or(0) - before.handles.value_or(0);
   const int threads = after.threads.value_or(0) - before.threads.value_or(0);
   const auto children = mp::active_children().size();
-  std::printf("%s: %d times start and join in %.1f s: wrong exit codes %d, handles %+d, threads %+d, children %zu\n",
-              context.get_start_method().c_str(), count, took.count(), wrong, handles, threads, children);
+  std::printf(
+      "%s: %d times start and join in %.1f s: wrong exit codes %d, handles %+d, threads %+d, children %zu\n",
+      context.get_start_method().c_str(), count, took.count(), wrong, handles, threads, children);
   return wrong == 0 && handles == 0 && threads == 0 && children == 0;
 }
 

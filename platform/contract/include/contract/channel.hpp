@@ -36,8 +36,8 @@ class Channel {
   /// For LaunchRequest::inherited, CrashReport and handle_transfer; stays owned by the channel.
   [[nodiscard]] RawHandle get() const noexcept;
 
-  /// Reads what is there, at most buffer.size() > 0 bytes, without waiting. 0 = the peer is gone and all it wrote
-  /// has been read. Errors: would_block. A peer that was killed is end of file, not an error.
+  /// Reads what is there, at most buffer.size() > 0 bytes, without waiting. 0 = the peer is gone and all it
+  /// wrote has been read. Errors: would_block. A peer that was killed is end of file, not an error.
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
   /// As read_some, but waits. Errors: timed_out, cancelled (`wakeup`, if not null, was notified). Blocks.
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer, Deadline deadline,

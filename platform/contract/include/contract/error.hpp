@@ -15,24 +15,24 @@ namespace multiprocessing::platform {
 /// What went wrong, in words that mean the same on every system. Each backend has exactly one
 /// function that translates native codes into these; a code it does not know is `other`.
 enum class Condition : std::uint8_t {
-  not_found,           ///< no such file, process or name
-  permission_denied,   ///< the system refuses this user
-  already_exists,      ///< the name is taken
-  not_executable,      ///< the file exists and cannot be run on this machine
-  would_block,         ///< nothing to be had now, without waiting
-  timed_out,           ///< the deadline passed
-  cancelled,           ///< a Wakeup fired before anything else did
-  broken,              ///< the peer is gone; writing makes no sense any more
-  out_of_handles,      ///< this process or the machine has no descriptor left
-  out_of_processes,    ///< this user or the machine may not start another process or thread
-  out_of_memory,       ///< no memory, no address space, no commit charge
-  out_of_space,        ///< the device is full
-  too_long,            ///< a path, name or message exceeds a limit of the system
-  invalid_argument,    ///< a precondition was violated; a mistake of the caller
-  gone,                ///< the process has ended, or is not the one that was meant
-  corrupt,             ///< bytes from outside make no sense
-  not_supported,       ///< this system cannot; see capabilities.hpp
-  other,               ///< anything else: see the native code
+  not_found,          ///< no such file, process or name
+  permission_denied,  ///< the system refuses this user
+  already_exists,     ///< the name is taken
+  not_executable,     ///< the file exists and cannot be run on this machine
+  would_block,        ///< nothing to be had now, without waiting
+  timed_out,          ///< the deadline passed
+  cancelled,          ///< a Wakeup fired before anything else did
+  broken,             ///< the peer is gone; writing makes no sense any more
+  out_of_handles,     ///< this process or the machine has no descriptor left
+  out_of_processes,   ///< this user or the machine may not start another process or thread
+  out_of_memory,      ///< no memory, no address space, no commit charge
+  out_of_space,       ///< the device is full
+  too_long,           ///< a path, name or message exceeds a limit of the system
+  invalid_argument,   ///< a precondition was violated; a mistake of the caller
+  gone,               ///< the process has ended, or is not the one that was meant
+  corrupt,            ///< bytes from outside make no sense
+  not_supported,      ///< this system cannot; see capabilities.hpp
+  other,              ///< anything else: see the native code
 };
 
 /// The condition's name as it stands above, for messages and for the fault plan.

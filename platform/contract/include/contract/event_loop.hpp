@@ -26,26 +26,26 @@ class EventLoop {
   /// Not from the loop's own thread.
   virtual ~EventLoop() = default;
 
-  /// Calls `ready` whenever the handle is ready (wait.hpp), again and again while it stays so, until it returns false
-  /// or unwatch(). The handle stays the caller's and must stay open until then. Errors: invalid_argument, out_of_handles, out_of_memory.
-  /// Thread-safe.
+  /// Calls `ready` whenever the handle is ready (wait.hpp), again and again while it stays so, until it
+  /// returns false or unwatch(). The handle stays the caller's and must stay open until then. Errors:
+  /// invalid_argument, out_of_handles, out_of_memory. Thread-safe.
   [[nodiscard]] virtual Result<Id> watch(RawHandle handle, std::function<bool()> ready) = 0;
   /// Calls `due` once, at the deadline (never before it). Thread-safe.
   [[nodiscard]] virtual Result<Id> at(Deadline deadline, std::function<void()> due) = 0;
-  /// When it returns the callback of this watch or timer is not running and will not run again — unless called from
-  /// inside a callback, where it just will not run again. An Id that has ended is ignored. Thread-safe; blocks while that callback
-  /// runs, so hold no lock that it takes.
+  /// When it returns the callback of this watch or timer is not running and will not run again — unless
+  /// called from inside a callback, where it just will not run again. An Id that has ended is ignored.
+  /// Thread-safe; blocks while that callback runs, so hold no lock that it takes.
   virtual void cancel(Id id) noexcept = 0;
   /// Runs `work` in the loop's thread, in order. Thread-safe.
   virtual void post(std::function<void()> work) = 0;
   [[nodiscard]] virtual bool in_loop_thread() const noexcept = 0;
 
-  /// Around fork_process(): brings the thread to a place where it holds no lock of any kind, and keeps it there
-  /// until resume(). Not from the loop's thread. Blocks while a callback runs.
+  /// Around fork_process(): brings the thread to a place where it holds no lock of any kind, and keeps it
+  /// there until resume(). Not from the loop's thread. Blocks while a callback runs.
   virtual void quiesce() noexcept = 0;
   virtual void resume() noexcept = 0;
-  /// In a forked child, instead of resume() and of destroying: closes the loop's handles and forgets the thread, which
-  /// does not exist here. The object may then be destroyed.
+  /// In a forked child, instead of resume() and of destroying: closes the loop's handles and forgets the
+  /// thread, which does not exist here. The object may then be destroyed.
   virtual void abandon_in_child() noexcept = 0;
 
  protected:

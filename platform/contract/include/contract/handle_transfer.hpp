@@ -23,6 +23,7 @@ inline constexpr std::size_t handles_per_transfer = 64;
 /// Receives exactly the handles of one send_handles(); none is inheritable. Errors: broken (stream ended),
 /// corrupt (no handles stand at this place), out_of_handles (what had come is closed, the stream is still
 /// in step), timed_out. Blocks.
-[[nodiscard]] Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline);
+[[nodiscard]] Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count,
+                                                          Deadline deadline);
 
 }  // namespace multiprocessing::platform

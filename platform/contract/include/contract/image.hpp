@@ -50,8 +50,8 @@ struct CodeLocation {
 
 /// Loads the shared library at `path` for the rest of the process's life, and runs its initializers. A
 /// library that is loaded already is not loaded twice. May block on the file system.
-/// Errors: not_found, permission_denied, corrupt (not a library for this machine, or it needs what is not there),
-/// not_supported (a static program that cannot load any).
+/// Errors: not_found, permission_denied, corrupt (not a library for this machine, or it needs what is not
+/// there), not_supported (a static program that cannot load any).
 [[nodiscard]] Status load_image(const std::string& path);
 
 /// Whether [begin, begin + size) lies inside one segment of one loaded image that is mapped for reading:

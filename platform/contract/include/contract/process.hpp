@@ -27,15 +27,15 @@ enum class PriorityClass : std::uint8_t { normal, below_normal, background };
 
 /// Everything that launch() needs; checked before anything is done.
 struct LaunchRequest {
-  std::string executable;               ///< path in UTF-8; without a separator it is searched for in PATH
-  std::vector<std::string> arguments;   ///< UTF-8, [0] is the program's name; never empty
+  std::string executable;              ///< path in UTF-8; without a separator it is searched for in PATH
+  std::vector<std::string> arguments;  ///< UTF-8, [0] is the program's name; never empty
   std::optional<std::vector<std::string>> environment;  ///< "NAME=value"; nullopt: this process's
-  std::string working_directory;        ///< UTF-8; empty: this process's
-  std::array<StreamBinding, 3> streams; ///< standard input, output, error
-  RawHandle inherited = no_handle;      ///< the only other handle that the child gets, under the same number
+  std::string working_directory;                        ///< UTF-8; empty: this process's
+  std::array<StreamBinding, 3> streams;                 ///< standard input, output, error
+  RawHandle inherited = no_handle;  ///< the only other handle that the child gets, under the same number
   PriorityClass priority = PriorityClass::normal;
-  bool ends_with_parent = true;         ///< where the system itself can see to that (see capabilities)
-  bool new_console = false;             ///< give a console program a console of its own, where that means anything
+  bool ends_with_parent = true;  ///< where the system itself can see to that (see capabilities)
+  bool new_console = false;      ///< give a console program a console of its own, where that means anything
 };
 
 /// How a process ended.
@@ -75,9 +75,9 @@ class ChildProcess {
   [[nodiscard]] int pid() const noexcept;
   /// Ready when the process has ended. Owned by this object.
   [[nodiscard]] RawHandle sentinel() const noexcept;
-  /// How it ended, or nullopt while it runs; never waits. Answers the same for ever once it has ended; never says
-  /// "running" when the sentinel is ready. A status that somebody else has taken (waitpid(-1), SIGCHLD ignored) is
-  /// ExitStatus::Kind::unknown.
+  /// How it ended, or nullopt while it runs; never waits. Answers the same for ever once it has ended; never
+  /// says "running" when the sentinel is ready. A status that somebody else has taken (waitpid(-1), SIGCHLD
+  /// ignored) is ExitStatus::Kind::unknown.
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
   /// Never reaches another process that got the same pid. Errors: gone (it has ended), permission_denied,
   /// not_supported. Never blocks.
@@ -94,8 +94,8 @@ class ChildProcess {
 /// signal mask, default handlers, and only SIGHUP, SIGINT and SIGQUIT stay ignored if they were.
 /// Costs no more in a large parent than in a small one.
 /// Errors: not_found, permission_denied, not_executable, not_found for the working directory,
-/// out_of_processes, out_of_memory, out_of_handles, too_long, invalid_argument. When it fails there is no child.
-/// Blocks until the program is loaded or has failed to. Thread-safe.
+/// out_of_processes, out_of_memory, out_of_handles, too_long, invalid_argument. When it fails there is no
+/// child. Blocks until the program is loaded or has failed to. Thread-safe.
 [[nodiscard]] Result<ChildProcess> launch(const LaunchRequest& request);
 
 /// The child's side of fork_process(), or the parent's.
@@ -103,8 +103,8 @@ struct ForkOutcome {
   bool in_child = false;
   ChildProcess child;  ///< empty in the child
 };
-/// Forks. In the child `close_in_child` is closed, the signal mask is empty; there is only the calling thread.
-/// Errors: not_supported (see Capabilities::fork), out_of_processes, out_of_memory, out_of_handles.
+/// Forks. In the child `close_in_child` is closed, the signal mask is empty; there is only the calling
+/// thread. Errors: not_supported (see Capabilities::fork), out_of_processes, out_of_memory, out_of_handles.
 /// Not thread-safe with regard to locks that other threads hold: the caller prepares what the child will use.
 [[nodiscard]] Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child);
 

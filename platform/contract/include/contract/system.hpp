@@ -13,8 +13,10 @@ namespace multiprocessing::platform {
 
 /// Where this program's file is.
 struct ExecutablePath {
-  std::string launch;  ///< starts the running build even if the file was replaced or deleted, where the system can (/proc/self/exe)
-  std::string real;    ///< its path in UTF-8, for people and for launchers such as an emulator; may not exist any more
+  std::string launch;  ///< starts the running build even if the file was replaced or deleted, where the
+                       ///< system can (/proc/self/exe)
+  std::string
+      real;  ///< its path in UTF-8, for people and for launchers such as an emulator; may not exist any more
 };
 /// Errors: not_found, not_supported, too_long.
 [[nodiscard]] Result<ExecutablePath> executable_path();
@@ -37,14 +39,15 @@ void set_process_title(const std::string& title) noexcept;
 /// How many threads this process has; nullopt where the system does not tell.
 [[nodiscard]] std::optional<int> thread_count() noexcept;
 
-/// How many handles (descriptors, on Windows kernel handles) this process has open; nullopt where the system does not tell.
-/// For tests that look for leaks.
+/// How many handles (descriptors, on Windows kernel handles) this process has open; nullopt where the system
+/// does not tell. For tests that look for leaks.
 [[nodiscard]] std::optional<int> open_handle_count() noexcept;
 
 /// How many handles this process may have open at once; nullopt without limit.
 [[nodiscard]] std::optional<std::uint64_t> handle_limit() noexcept;
 
-/// Runs `work` in a detached thread that takes no signals. `work` must not throw. Errors: out_of_processes, out_of_memory.
+/// Runs `work` in a detached thread that takes no signals. `work` must not throw. Errors: out_of_processes,
+/// out_of_memory.
 [[nodiscard]] Status run_in_background(std::function<void()> work);
 
 }  // namespace multiprocessing::platform

@@ -22,7 +22,8 @@ namespace multiprocessing::platform {
 /// The positions of *all* ready handles, ascending; empty when the deadline passed first, and at once
 /// for no handles. A handle may stand in the list more than once. Errors: invalid_argument,
 /// out_of_memory, out_of_handles. Blocks. Thread-safe.
-[[nodiscard]] Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, Deadline deadline);
+[[nodiscard]] Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles,
+                                                        Deadline deadline);
 
 /// Makes another thread's wait return: a handle that is ready from notify() until reset().
 class Wakeup {

@@ -13,19 +13,21 @@ namespace multiprocessing::runtime {
 /// The flag that a re-executed child is known by: argv[1], followed by "channel=N" and "parent=PID:START".
 inline constexpr const char* bootstrap_flag = "--multiprocessing-fork";
 
-/// Crashes of this process are reported to its parent from now on. Without that, a crash shows in the exit code alone.
+/// Crashes of this process are reported to its parent from now on. Without that, a crash shows in the exit
+/// code alone.
 void arm_crash_report_to(ParentLink& link);
 
-/// Runs `body`, which may write a result, and tells the parent what came of it. An exception that escapes is printed,
-/// unless the parent waits for a result and throws it. Returns the exit code: 0 or 1.
+/// Runs `body`, which may write a result, and tells the parent what came of it. An exception that escapes is
+/// printed, unless the parent waits for a result and throws it. Returns the exit code: 0 or 1.
 [[nodiscard]] int run_and_report(ParentLink& link, const bool& wants_result,
                                  const std::function<void(detail::Encoder* result)>& body);
 
-/// Leaves a forked child: ends its children as at the end of a program, flushes, and leaves the parent's statics alone.
+/// Leaves a forked child: ends its children as at the end of a program, flushes, and leaves the parent's
+/// statics alone.
 [[noreturn]] void leave_forked_child(int code);
 
-/// In the child, once: the next Process that is made without a target is current_process() itself: the object whose
-/// run() this child shall call.
+/// In the child, once: the next Process that is made without a target is current_process() itself: the object
+/// whose run() this child shall call.
 void expect_own_object() noexcept;
 /// Whether it is the one that was expected.
 [[nodiscard]] bool take_expected_object() noexcept;

@@ -1,5 +1,5 @@
-// ProcessState: all that this process knows of one child, shared by every Process object that names it; and the registry of
-// them. The parts of the runtime that run work in children (calls, groups) use it too.
+// ProcessState: all that this process knows of one child, shared by every Process object that names it; and
+// the registry of them. The parts of the runtime that run work in children (calls, groups) use it too.
 #pragma once
 
 #include <array>
@@ -88,7 +88,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void check_started(const char* member) const;
   void check_may_start() const;
   [[nodiscard]] runtime::ChildSettings settings() const;
-  [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(std::array<platform::Handle, 3>& child_ends);
+  [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(
+      std::array<platform::Handle, 3>& child_ends);
   void launched(runtime::StartedChild child);
   bool refresh();
   void read_reports();
@@ -98,9 +99,9 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
 
   const StartWith with_;
   ProcessOptions options_;
-  const int owner_;                            ///< pid of the process that may use this object
-  const std::vector<std::uint32_t> lineage_;   ///< empty for this process itself
-  const std::uint64_t identity_;               ///< tells sentinels apart
+  const int owner_;                           ///< pid of the process that may use this object
+  const std::vector<std::uint32_t> lineage_;  ///< empty for this process itself
+  const std::uint64_t identity_;              ///< tells sentinels apart
   bool is_self_;
   std::string name_;
   bool daemon_ = false;

@@ -9,7 +9,8 @@
 
 namespace multiprocessing::runtime {
 
-[[nodiscard]] ProcessRaisedException raised_exception(std::shared_ptr<const ExceptionReport> report, int index, int pid);
+[[nodiscard]] ProcessRaisedException raised_exception(std::shared_ptr<const ExceptionReport> report,
+                                                      int index, int pid);
 
 /// Of a child that ended without result or exception.
 [[nodiscard]] ProcessExitedException exited_exception(detail::ProcessState& child, int index);

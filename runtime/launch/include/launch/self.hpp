@@ -1,5 +1,5 @@
-// What this process knows of itself: its name and lineage, its parent, its stop token, and — in a child — the channel to
-// its parent.
+// What this process knows of itself: its name and lineage, its parent, its stop token, and — in a child — the
+// channel to its parent.
 #pragma once
 
 #include <cstdint>
@@ -77,8 +77,8 @@ class Self {
 /// "Process-1:2".
 [[nodiscard]] std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage);
 
-/// In a child: a thread that sets the stop token when the parent asks, and ends this process — or, if it shall keep
-/// running, only sets the token — when the parent is gone. Throws OSError.
+/// In a child: a thread that sets the stop token when the parent asks, and ends this process — or, if it
+/// shall keep running, only sets the token — when the parent is gone. Throws OSError.
 void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running);
 
 }  // namespace multiprocessing::runtime

@@ -1,5 +1,5 @@
-// What a child is told about itself before it runs its target: Python's "preparation data". Under "spawn" it travels
-// as the head of the bootstrap frame; a forked child has it already.
+// What a child is told about itself before it runs its target: Python's "preparation data". Under "spawn" it
+// travels as the head of the bootstrap frame; a forked child has it already.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,8 @@
 
 namespace multiprocessing::runtime {
 
-/// What is to be run, seen from the strategy: to be named and written down, or to be run here in a forked child.
+/// What is to be run, seen from the strategy: to be named and written down, or to be run here in a forked
+/// child.
 class Subject {
  public:
   virtual ~Subject() = default;
@@ -54,9 +55,9 @@ class StartStrategy {
 [[nodiscard]] std::unique_ptr<StartStrategy> make_spawn_strategy();
 [[nodiscard]] std::unique_ptr<StartStrategy> make_fork_strategy();
 
-/// The strategy of that name, or of the start method in force for an empty one (which fixes the default, as asking does
-/// in Python). Throws ValueError for an unknown name. Declared here and defined by runtime/context, which alone
-/// knows all start methods.
+/// The strategy of that name, or of the start method in force for an empty one (which fixes the default, as
+/// asking does in Python). Throws ValueError for an unknown name. Declared here and defined by
+/// runtime/context, which alone knows all start methods.
 [[nodiscard]] StartStrategy& strategy_for(std::string_view name);
 /// The name of the start method in force; fixes nothing.
 [[nodiscard]] std::string start_method_in_force();

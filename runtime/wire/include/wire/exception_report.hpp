@@ -13,8 +13,8 @@ namespace multiprocessing::runtime {
 
 /// Written by the child, read by the parent. An aggregate: it travels field by field.
 struct ExceptionReport {
-  std::string type_name;  ///< as in source
-  std::string message;    ///< what(); cut at 16 KiB; empty if it is not a std::exception
+  std::string type_name;         ///< as in source
+  std::string message;           ///< what(); cut at 16 KiB; empty if it is not a std::exception
   std::uint32_t known_type = 0;  ///< which type of the table can be thrown again; 0: none
   std::int32_t error_code = 0;   ///< of a std::system_error
   bool system_category = false;  ///< whose code is the system's; else the generic category's

@@ -24,7 +24,8 @@ enum class FrameKind : std::uint32_t {
 inline constexpr std::size_t frame_header_size = 16;
 
 /// Fixed bytes, so that a signal handler can send a header that was made beforehand.
-[[nodiscard]] std::array<std::byte, frame_header_size> frame_header(FrameKind kind, std::uint64_t body_size) noexcept;
+[[nodiscard]] std::array<std::byte, frame_header_size> frame_header(FrameKind kind,
+                                                                    std::uint64_t body_size) noexcept;
 
 /// Writes header and body. Errors: as Channel::write_all. Blocks.
 [[nodiscard]] platform::Status send_frame(platform::Channel& channel, FrameKind kind,
