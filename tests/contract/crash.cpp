@@ -52,19 +52,19 @@ void crash_by(const std::string& way) {
 }
 
 const ChildFunction crash("crash", [](ChildContext& context) {
-                            must(arm_crash_reports(context.channel.get(), test_support::bytes_of(prefix)));
-                            if (context.arguments.at(0) == "twice")
-                              must(arm_crash_reports(context.channel.get(), test_support::bytes_of(prefix)));
-                            if (context.arguments.at(0) == "disarmed") disarm_crash_reports();
-                            crash_by(context.arguments.at(1));
-                            return 0;
-                          });
+  must(arm_crash_reports(context.channel.get(), test_support::bytes_of(prefix)));
+  if (context.arguments.at(0) == "twice")
+    must(arm_crash_reports(context.channel.get(), test_support::bytes_of(prefix)));
+  if (context.arguments.at(0) == "disarmed") disarm_crash_reports();
+  crash_by(context.arguments.at(1));
+  return 0;
+});
 
 // The same crash without anybody who reports it.
 const ChildFunction crash_unreported("crash_unreported", [](ChildContext& context) {
-                                       crash_by(context.arguments.at(0));
-                                       return 0;
-                                     });
+  crash_by(context.arguments.at(0));
+  return 0;
+});
 
 std::string report_of(const std::string& way, const std::string& arming = "once") {
   Child child = start(crash, {arming, way});

@@ -35,17 +35,16 @@ constexpr std::array<char, 16> constant_data = {'f', 'i', 'n', 'd', ' ', 'm', 'e
 const void* address_of(Function function) { return reinterpret_cast<const void*>(function); }
 
 // Tells where the function and the data lie in this process.
-const ChildFunction tell_locations(
-    "image_locations", [](ChildContext& context) {
-      for (const void* address : {address_of(keep_it), static_cast<const void*>(&constant_data)}) {
-        const CodeLocation here = must(locate(address));
-        send_text(context.channel, here.image.name);
-        send_text(context.channel,
-                  std::string(reinterpret_cast<const char*>(here.image.id.data()), here.image.id.size()));
-        send_number(context.channel, static_cast<std::int64_t>(here.offset));
-      }
-      return 0;
-    });
+const ChildFunction tell_locations("image_locations", [](ChildContext& context) {
+  for (const void* address : {address_of(keep_it), static_cast<const void*>(&constant_data)}) {
+    const CodeLocation here = must(locate(address));
+    send_text(context.channel, here.image.name);
+    send_text(context.channel,
+              std::string(reinterpret_cast<const char*>(here.image.id.data()), here.image.id.size()));
+    send_number(context.channel, static_cast<std::int64_t>(here.offset));
+  }
+  return 0;
+});
 
 CodeLocation receive_location(Channel& channel) {
   CodeLocation location;
