@@ -3,12 +3,14 @@ cmake_minimum_required(VERSION 3.25)
 
 string(REPLACE "|" ";" EMULATOR "${EMULATOR}")
 
-# Sets <prefix>_output, <prefix>_errors and <prefix>_status in the caller.
+# Sets <prefix>_output, <prefix>_errors and <prefix>_status in the caller. What is printed goes through files,
+# since an emulator may leave a server behind that would keep a pipe open.
 function(run prefix)
   execute_process(COMMAND ${EMULATOR} "${PROGRAM}" ${ARGN}
-    WORKING_DIRECTORY "${WORK}" TIMEOUT 240
-    OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE status)
+    WORKING_DIRECTORY "${WORK}" TIMEOUT 240 RESULT_VARIABLE status
+    OUTPUT_FILE "${WORK}.output" ERROR_FILE "${WORK}.errors")
   foreach(stream output errors)
+    file(READ "${WORK}.${stream}" ${stream})
     string(REPLACE "\r" "" ${stream} "${${stream}}")
     set(${prefix}_${stream} "${${stream}}" PARENT_SCOPE)
   endforeach()

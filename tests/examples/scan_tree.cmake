@@ -13,7 +13,7 @@ file(WRITE "${WORK}/tree/bytes.txt" "caf${utf8} ${utf8} ${control} x${control}y\
 file(WRITE "${WORK}/tree/name with spaces" "one\n")
 file(WRITE "${WORK}/tree/deep/er/still/leaf.md" "# title\n\ntext of three words\n")
 file(COPY_FILE "${PROGRAM}" "${WORK}/tree/deep/program.bin")
-foreach(number RANGE 1 60)
+foreach(number RANGE 1 12)
   string(REPEAT "line ${number} of the file\n" ${number} text)
   file(WRITE "${WORK}/tree/many/${number}.txt" "${text}")
 endforeach()
