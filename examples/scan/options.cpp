@@ -95,6 +95,7 @@ CommandLine read_command_line(int argc, char** argv) {
       "A batch that crashes, hangs or throws costs that batch only.\n"
       "Exit status: 0 all was counted, 1 something was not, 2 the command line is wrong.",
       "scan");
+  app.allow_windows_style_options(false);  // "/usr" is a directory everywhere
   describe(app, options, injections);
   try {
     app.parse(argc, argv);

@@ -101,7 +101,9 @@ ImageSnapshot ImageSnapshot::take() {
     for (const Segment& segment : image.segments) {
       if (segment.executable) snapshot.ranges.push_back({segment.begin, segment.end, snapshot.images.size()});
     }
-    const std::string path = path_of(image);
+    // The loader's own path will do where it is whole: a child takes a snapshot when it starts, and has no
+    // time to follow every symbolic link.
+    const std::string path = image.path[0] == '/' ? image.path : path_of(image);
     snapshot.images.push_back({image_hash(key_of(image, path)), image.base, path, image.main_executable});
     return false;
   });

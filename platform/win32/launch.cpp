@@ -6,6 +6,7 @@
 // A child that ends with its parent is born into the parent's job (job.hpp); where the system cannot do that,
 // it is born suspended and put there before it runs. It leads a process group of its own, so that a
 // CTRL_BREAK reaches it alone.
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cwchar>
 #include <mutex>
@@ -183,6 +184,8 @@ struct Circumstances {
   }
 };
 
+constexpr std::size_t longest_path = 32767;
+
 bool has_separator(std::wstring_view path) { return path.find_first_of(L"\\/:") != std::wstring_view::npos; }
 
 /// In the folders of PATH alone: not, as the system would have it, in the current one first.
@@ -210,13 +213,27 @@ bool is_batch_file(std::wstring_view path) {
 Result<std::wstring> find_executable(const std::string& name) {
   auto path = widen_path(name);
   if (!path || path->empty()) return path ? mistake("LaunchRequest::executable") : path.error();
+  if (path->size() > longest_path) return Error{Condition::too_long, 0, "LaunchRequest::executable"};
   if (!has_separator(*path)) path = find_in_path(*path);
   if (path && is_batch_file(*path)) return Error{Condition::not_executable, 0, "CreateProcessW"};
   return path;
 }
 
+/// Looked at before any handle is made, which would take the number of one that is closed.
+bool handles_are_open(const LaunchRequest& request) noexcept {
+  const auto is_open = [](RawHandle handle) {
+    DWORD flags = 0;
+    return is_kernel_handle(handle) && GetHandleInformation(native(handle), &flags);
+  };
+  return (request.inherited == no_handle || is_open(request.inherited)) &&
+         std::all_of(request.streams.begin(), request.streams.end(), [&](const StreamBinding& stream) {
+           return stream.source != StreamBinding::Source::handle || is_open(stream.handle);
+         });
+}
+
 Result<Plan> plan_launch(const LaunchRequest& request) {
   if (request.arguments.empty()) return mistake("LaunchRequest::arguments");
+  if (!handles_are_open(request)) return mistake("LaunchRequest");
   Plan plan;
   auto line = join_command_line(request.arguments);
   if (!line) return line.error();
@@ -228,6 +245,7 @@ Result<Plan> plan_launch(const LaunchRequest& request) {
   }
   auto directory = widen(request.working_directory);
   if (!directory) return directory.error();
+  if (directory->size() > longest_path) return Error{Condition::too_long, 0, "working directory"};
   plan.working_directory = std::move(*directory);
   auto executable = find_executable(request.executable);
   if (!executable) return executable.error();
@@ -247,8 +265,14 @@ Mutex& inheritance_lock() {
   return mutex;
 }
 
-Error launch_error(const process_v2::error_code& error) noexcept {
+bool is_folder(const std::wstring& path) noexcept {
+  const DWORD attributes = GetFileAttributesW(path.c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+Error launch_error(const process_v2::error_code& error, const Plan& plan) noexcept {
   const auto code = static_cast<DWORD>(error.value());
+  if (is_folder(plan.executable)) return {Condition::permission_denied, error.value(), "CreateProcessW"};
   return error_of(code, code == ERROR_DIRECTORY ? "working directory" : "CreateProcessW");
 }
 
@@ -265,7 +289,7 @@ Result<ChildProcess> start(const LaunchRequest& request, Plan& plan, HANDLE job,
   auto process =
       launcher(executors().get_executor(), error, plan.executable, plan.command_line, handles, membership,
                process_v2::process_start_dir(plan.working_directory), Circumstances{request, plan});
-  if (error) return launch_error(error);
+  if (error) return launch_error(error, plan);
   auto started = process.detach();
   auto own = duplicate_handle(raw(started.native_handle()));
   if (!own) {

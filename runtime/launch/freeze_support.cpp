@@ -62,8 +62,10 @@ ChildSettings read_settings(detail::Decoder& decoder) {
   return settings;
 }
 
+/// Started through a path such as /proc/self/exe, the process would go by that path's name.
 void restore_title() {
-  if (const auto path = platform::executable_path()) platform::set_process_title(path->real);
+  if (const auto path = platform::executable_path())
+    platform::set_process_title(path->real.substr(path->real.find_last_of("/\\") + 1));
 }
 
 /// Reads the record, runs the target, and returns the exit code.
