@@ -1,0 +1,189 @@
+// Reaping beside an application that reaps too, and sentinels that are pipes.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract/capabilities.hpp"
+#include "contract/channel.hpp"
+#include "contract/process.hpp"
+#include "contract/wait.hpp"
+#include "descriptor.hpp"
+#include "sentinel.hpp"
+#include "test_support/child.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
+#include "test_support/results.hpp"
+#include "test_support/watchdog.hpp"
+
+namespace multiprocessing::platform::posix_sentinel_tests {
+namespace {
+
+using namespace test_support;
+
+constexpr ExitStatus unknown{ExitStatus::Kind::unknown, 255};
+
+LaunchRequest shell(std::string script) {
+  LaunchRequest request;
+  request.executable = "/bin/sh";
+  request.arguments = {"sh", "-c", std::move(script)};
+  return request;
+}
+
+/// A program that runs until the handle is closed.
+struct Waiter {
+  StreamPipe input = must(stream_pipe(Direction::child_reads));
+  ChildProcess process;
+
+  Waiter() {
+    auto request = shell("read line; exit 5");
+    request.streams[0] = {StreamBinding::Source::handle, input.child.get()};
+    process = must(launch(request));
+    input.child.reset();
+  }
+};
+
+ChildProcess forked_with(int code) {
+  auto fork = must(fork_process({}));
+  if (fork.in_child) end_now(code);
+  return std::move(fork.child);
+}
+
+void wait_for(const ChildProcess& process) { must(wait_one(process.sentinel(), patience())); }
+
+class ChildSignalIgnored {
+ public:
+  ChildSignalIgnored() : before_(std::signal(SIGCHLD, SIG_IGN)) {}
+  ~ChildSignalIgnored() { std::signal(SIGCHLD, before_); }
+  ChildSignalIgnored(const ChildSignalIgnored&) = delete;
+  ChildSignalIgnored& operator=(const ChildSignalIgnored&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+bool exists(int pid) { return ::kill(pid, 0) == 0; }
+
+}  // namespace
+
+TEST_SUITE("backend.sentinels") {
+  TEST_CASE_FIXTURE(LeakCheck, "with SIGCHLD ignored the end of a child is seen, its code is unknown") {
+    const ChildSignalIgnored ignored;
+    for (int i = 0; i < 20; ++i) {
+      auto launched = must(launch(shell("exit 3")));
+      auto forked = forked_with(3);
+      wait_for(launched);
+      wait_for(forked);
+      // The sentinel may be ready an instant before the kernel forgets the child, and then has its code.
+      for (ChildProcess* child : {&launched, &forked}) {
+        const auto status = child->poll();
+        REQUIRE(status);
+        CHECK((*status == unknown || *status == exited(3)));
+        CHECK(outcome(child->send(StopSignal::kill)) == Condition::gone);
+      }
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "with SIGCHLD ignored a missing program is still reported") {
+    const ChildSignalIgnored ignored;
+    auto request = shell("");
+    request.executable = "/nonexistent/program";
+    CHECK(outcome(launch(request)) == Condition::not_found);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a status that somebody else has taken is unknown") {
+    auto child = must(launch(shell("exit 3")));
+    wait_for(child);
+    int status = 0;
+    REQUIRE(::waitpid(-1, &status, 0) == child.pid());
+    CHECK(child.poll() == unknown);
+    CHECK(outcome(child.send(StopSignal::terminate)) == Condition::gone);
+    CHECK(child.poll() == unknown);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "the children of the application keep their status") {
+    const int own = ::fork();
+    if (own == 0) ::_exit(9);
+    REQUIRE(own > 0);
+    auto child = must(launch(shell("exit 3")));
+    CHECK(join(child) == exited(3));
+    int status = 0;
+    REQUIRE(::waitpid(own, &status, 0) == own);
+    CHECK(WEXITSTATUS(status) == 9);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a child that nobody owns any more is reaped by a later launch") {
+    int pid = 0;
+    {
+      Waiter waiter;
+      pid = waiter.process.pid();
+    }  // it ends because its input does
+    CHECK(eventually([&] {
+      auto next = must(launch(shell("exit 0")));
+      join(next);
+      return !exists(pid);
+    }));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a forked child cannot reap or signal by what its parent dropped") {
+    Waiter waiter;
+    { const auto dropped = std::move(waiter.process); }
+    auto fork = must(fork_process({}));
+    if (fork.in_child) {
+      auto own = must(launch(shell("exit 6")));
+      end_now(join(own).code);
+    }
+    CHECK(join(fork.child) == exited(6));
+    waiter.input.parent.close();
+    CHECK(eventually([] {
+      auto next = must(launch(shell("exit 0")));
+      join(next);
+      return ::waitpid(-1, nullptr, WNOHANG) == -1;  // no child is left
+    }));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a pipe is no sentinel while a grandchild holds it, but the end is known") {
+    if (capabilities().exact_sentinels) return skip("sentinels are exact here");
+    auto output = must(stream_pipe(Direction::child_writes));
+    auto request = shell("sleep 600 >/dev/null 2>&1 & echo $!; exit 3");
+    request.streams[1] = {StreamBinding::Source::handle, output.child.get()};
+    auto child = must(launch(request));
+    output.child.reset();
+    std::string text;
+    std::array<std::byte, 64> buffer;
+    while (const auto size = must(output.parent.read_some(buffer, patience())))
+      text.append(reinterpret_cast<const char*>(buffer.data()), size);
+    CHECK(eventually([&] { return child.poll() == exited(3); }));
+    CHECK(outcome(wait_one(child.sentinel(), Deadline::now())) == Condition::timed_out);
+    REQUIRE(::kill(std::stoi(text), SIGKILL) == 0);
+    CHECK(outcome(wait_one(child.sentinel(), patience())) == success);
+  }
+
+  TEST_CASE_FIXTURE(
+      LeakCheck, "the pipe above the inherited handle is kept from programs, nothing else is taken for it") {
+    auto fork = must(fork_process({}));
+    if (fork.in_child) {
+      auto pair = must(channel_pair());
+      auto pipe = must(posix::make_pipe());
+      const int inherited = ::fcntl(posix::to_fd(pair.first.get()), F_DUPFD, 70);
+      const auto flags_after = [&](const Handle& above) {
+        ::dup2(posix::to_fd(above.get()), inherited + 1);
+        posix::find_sentinel_pipe(inherited);
+        return ::fcntl(inherited + 1, F_GETFD);
+      };
+      if (flags_after(pipe.read) != 0) end_now(1);
+      if (flags_after(pipe.write) != FD_CLOEXEC) end_now(2);
+      posix::drop_sentinel_pipe();
+      end_now(::fcntl(inherited + 1, F_GETFD) == -1 ? 0 : 3);
+    }
+    CHECK(join(fork.child) == exited(0));
+  }
+}
+
+}  // namespace multiprocessing::platform::posix_sentinel_tests
