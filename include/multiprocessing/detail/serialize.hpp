@@ -9,10 +9,8 @@
 
 #include <cereal/cereal.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -63,6 +61,23 @@ concept CopiedInOnePiece = requires(T& range) {
   range.data();
   requires travels_as_it_lies<Carrier<typename T::value_type>>;
 };
+
+/// std::forward_list does not know.
+template <class T>
+std::size_t count_elements(const T& range) {
+  if constexpr (requires { range.size(); }) {
+    return range.size();
+  } else {
+    std::size_t count = 0;
+    for (auto element = range.begin(); element != range.end(); ++element) ++count;
+    return count;
+  }
+}
+
+/// Bits travel eight to a byte, the first in the lowest place; the last byte may have fewer.
+constexpr std::size_t end_of_byte(std::size_t first, std::size_t size) {
+  return size - first < 8 ? size : first + 8;
+}
 
 /// Writes. `ar(a, b)`, `ar & a` and `ar << a` as with cereal's archives.
 class OutputArchive : public ::cereal::OutputArchive<OutputArchive, ::cereal::AllowEmptyClassElision> {
@@ -296,7 +311,7 @@ void OutputArchive::write_range(const T& range) {
     encoder_.write(range.data(), range.size() * sizeof(Element));
   } else {
     const Nested level(encoder_);
-    encoder_.length(static_cast<std::size_t>(std::distance(range.begin(), range.end())));
+    encoder_.length(count_elements(range));
     for (auto&& element : range) {
       const std::size_t before = encoder_.size();
       if constexpr (std::is_same_v<Element, bool>)
@@ -322,7 +337,7 @@ template <class T>
 void OutputArchive::write_bits(const T& bits) {
   for (std::size_t first = 0; first < bits.size(); first += 8) {
     unsigned byte = 0;
-    for (std::size_t i = first; i < (std::min)(first + 8, bits.size()); ++i)
+    for (std::size_t i = first; i < end_of_byte(first, bits.size()); ++i)
       byte |= unsigned{bits.test(i)} << (i - first);
     encoder_.number(static_cast<std::uint8_t>(byte));
   }
@@ -393,8 +408,8 @@ void InputArchive::read_range(T& range) {
     const std::size_t count = decoder_.length(smallest_size<Element>());
     range.clear();
     // What is reserved is bounded by what has arrived, also where an element is larger here than there.
-    if constexpr (requires { range.reserve(count); })
-      range.reserve((std::min)(count, decoder_.remaining() / sizeof(Element) + 1));
+    [[maybe_unused]] const std::size_t plenty = decoder_.remaining() / sizeof(Element) + 1;
+    if constexpr (requires { range.reserve(count); }) range.reserve(count < plenty ? count : plenty);
     read_elements(range, count);
   }
 }
@@ -461,7 +476,7 @@ template <class T>
 void InputArchive::read_bits(T& bits) {
   for (std::size_t first = 0; first < bits.size(); first += 8) {
     const auto byte = decoder_.number<std::uint8_t>();
-    for (std::size_t i = first; i < (std::min)(first + 8, bits.size()); ++i)
+    for (std::size_t i = first; i < end_of_byte(first, bits.size()); ++i)
       bits.set(i, (byte >> (i - first) & 1U) != 0);
   }
 }
