@@ -1,4 +1,5 @@
-// What the system's table of processes says about one of them. Leaves: linux/proc.cpp, macos/libproc.cpp.
+// What the system's table of processes says about one of them. Leaves: linux/proc.cpp,
+// macos/process_table.cpp, freebsd/system.cpp.
 #pragma once
 
 #include <cstdint>

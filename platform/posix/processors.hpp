@@ -1,4 +1,5 @@
-// How many processors this process may use. Leaves: linux/processors.cpp, macos/system.cpp.
+// How many processors this process may use. Leaves: linux/processors.cpp, macos/executable.cpp,
+// freebsd/system.cpp.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
 // Whether ExecutablePath::launch starts the running build after its file was replaced. Leaves:
-// linux/executable.cpp, macos/system.cpp.
+// linux/executable.cpp, macos/executable.cpp, freebsd/system.cpp.
 #pragma once
 
 namespace multiprocessing::platform::posix {

@@ -1,7 +1,7 @@
 // Facts about this process and machine that all POSIX systems tell alike: sysconf, getrlimit, getenv, the
 // folder of open descriptors; and background threads, which are born with all signals blocked. The rest is in
-// the leaves: linux/executable.cpp, linux/processors.cpp, macos/system.cpp. Manual pages: sysconf(3),
-// getrlimit(2), pthread_create(3).
+// the leaves: linux/executable.cpp, linux/processors.cpp, macos/executable.cpp, freebsd/system.cpp. Manual
+// pages: sysconf(3), getrlimit(2), pthread_create(3).
 #include "contract/system.hpp"
 
 #include <algorithm>

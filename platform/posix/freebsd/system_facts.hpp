@@ -1,0 +1,11 @@
+// Properties of the system that need no asking.
+#pragma once
+
+namespace multiprocessing::platform::posix::facts {
+
+inline constexpr const char* system = "freebsd";
+inline constexpr bool fork_is_default = false;
+inline constexpr bool crash_stacks = true;
+inline constexpr bool symbol_names = true;
+
+}  // namespace multiprocessing::platform::posix::facts
