@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <iostream>
 #include <random>
@@ -54,10 +55,14 @@ std::chrono::duration<double> one_round(std::mt19937& random) {
   mp::SpawnProcess p(
       mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::null}, root);
   p.start();
+  const auto methods = static_cast<std::ptrdiff_t>(mp::get_all_start_methods().size());
+  const auto family = 1 + methods + methods * methods;
   std::vector<std::byte> buffer(64);
-  const auto reads = std::uniform_int_distribution<int>(0, 8)(random);
-  for (int i = 0; i < reads; ++i)
-    if (p.standard_output().read_some(buffer) == 0) break;
+  for (auto wanted = std::uniform_int_distribution<std::ptrdiff_t>(0, family)(random); wanted > 0;) {
+    const auto count = static_cast<std::ptrdiff_t>(p.standard_output().read_some(buffer));
+    if (count == 0) break;
+    wanted -= std::count(buffer.begin(), buffer.begin() + count, std::byte{'\n'});
+  }
   const auto killed = std::chrono::steady_clock::now();
   p.kill();
   p.standard_output().read_all();
