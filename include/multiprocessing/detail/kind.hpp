@@ -3,6 +3,9 @@
 //
 // The standard library's rarer class templates are known by their members and their namespace, so that
 // nobody pays for <deque>, <variant> or <filesystem> who does not use them.
+//
+// Who asks for the Kind of a class includes serialize.hpp as well: its own functions are found with the
+// archives.
 #pragma once
 
 #include <multiprocessing/detail/access.hpp>
