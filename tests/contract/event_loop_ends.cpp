@@ -137,9 +137,13 @@ TEST_SUITE("contract.event_loop_ends") {
     const auto loop = make_loop();
     std::atomic<bool> ran = false;
     const Event later;
-    const auto id = must(loop->at(Deadline::after(20ms), [&] { ran = true; }));
-    must(loop->at(Deadline::after(40ms), [&] { later.happen(); }));
-    loop->cancel(id);
+    loop->post([&] {  // in one callback, so that it is cancelled before it is due
+      const auto id = must(loop->at(Deadline::after(1ms), [&] { ran = true; }));
+      must(loop->at(Deadline::after(2ms), [&] { later.happen(); }));
+      loop->cancel(id);
+    });
+    const auto far = must(loop->at(Deadline::after(1h), [&] { ran = true; }));
+    loop->cancel(far);
     CHECK(later.happens());
     CHECK_FALSE(ran);
   }
