@@ -88,22 +88,38 @@ void Registry::forget_in_child() noexcept {
   static_cast<void>(new std::vector<std::shared_ptr<ProcessState>>(std::exchange(state_->running, {})));
 }
 
+namespace {
+
+/// At the end of the program there is nobody to tell. One child that cannot be stopped or joined shall not
+/// keep the rule from the others; it ends with the control channel.
+template <class Step>
+void quietly(Step step) noexcept {
+  try {
+    step();
+  } catch (...) {
+  }
+}
+
+void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
+  if (!daemon.join(deadline, {})) daemon.send(platform::StopSignal::kill, "kill");
+}
+
+}  // namespace
+
 void Registry::run_exit_rule() noexcept {
   constexpr std::chrono::seconds grace(5);
-  try {
-    auto children = active();
-    std::erase_if(children, [](const auto& child) { return child->pid() == std::nullopt; });
-    const auto daemons_end =
-        std::partition(children.begin(), children.end(), [](const auto& child) { return child->daemon(); });
-    const std::span daemons(children.begin(), daemons_end);
-    for (const auto& child : daemons) child->send(platform::StopSignal::terminate, "terminate");
-    const auto deadline = runtime::deadline_after(grace);
-    for (const auto& child : daemons)
-      if (!child->join(deadline, {})) child->send(platform::StopSignal::kill, "kill");
-    for (const auto& child : children) child->join(platform::Deadline::never(), {});
-  } catch (...) {
-    // At the end of the program there is nobody to tell; what still runs ends with the control channel.
-  }
+  std::vector<std::shared_ptr<ProcessState>> children;
+  quietly([&] { children = active(); });
+  std::vector<std::shared_ptr<ProcessState>> daemons;
+  quietly([&] {
+    for (const auto& child : children)
+      if (child->daemon()) daemons.push_back(child);
+  });
+  for (const auto& daemon : daemons)
+    quietly([&] { daemon->send(platform::StopSignal::terminate, "terminate"); });
+  const auto deadline = runtime::deadline_after(grace);
+  for (const auto& daemon : daemons) quietly([&] { end_daemon(*daemon, deadline); });
+  for (const auto& child : children) quietly([&] { child->join(platform::Deadline::never(), {}); });
 }
 
 void run_exit_rule() noexcept { Registry::instance().run_exit_rule(); }
