@@ -51,6 +51,7 @@ class Channel::State {
     if (!readable) return readable.error();
     if (!read_done) return read_done.error();
     if (!write_done) return write_done.error();
+    if (keeper_port() == nullptr) return last_error("CreateIoCompletionPort");
     auto state = std::make_unique<State>();
     state->readable_ = std::move(*readable);
     state->read_done_ = std::move(*read_done);
