@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <source_location>
 #include <string_view>
 
 namespace multiprocessing::detail {
@@ -10,11 +11,7 @@ namespace multiprocessing::detail {
 /// The name of the function itself with T in it; `auto`, so that the return type adds nothing to it.
 template <class T>
 constexpr auto signature_with() noexcept {
-#if defined(_MSC_VER)
-  return std::string_view(__FUNCSIG__);
-#else
-  return std::string_view(__PRETTY_FUNCTION__);
-#endif
+  return std::string_view(std::source_location::current().function_name());
 }
 
 /// What stands before and after the name of T, measured with a type whose name is known.
