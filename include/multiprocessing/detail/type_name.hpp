@@ -16,6 +16,8 @@ constexpr auto signature_with() noexcept {
 
 /// What stands before and after the name of T, measured with a type whose name is known.
 inline constexpr std::size_t name_begin = signature_with<double>().find("double");
+static_assert(name_begin != std::string_view::npos,
+              "this compiler's function names do not show template arguments");
 inline constexpr std::size_t name_rest = signature_with<double>().size() - name_begin - 6;
 
 constexpr std::string_view without_class_key(std::string_view name) noexcept {
