@@ -77,8 +77,8 @@ void converse() {
     CHECK(handles.size() == 1);
   }
   child.channel.close();
-  const auto loop = need(EventLoop::create());
   const auto ended = need(Wakeup::create());
+  const auto loop = need(EventLoop::create());
   need(loop->watch(child.process.sentinel(), [&] {
     ended.notify();
     return false;

@@ -5,6 +5,8 @@
 #include <array>
 #include <filesystem>
 #include <functional>
+#include <future>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -165,10 +167,11 @@ Outcome make_random_bytes(Ready ready) {
 }
 
 Outcome make_run_in_background(Ready ready) {
-  const Wakeup ran = must(Wakeup::create());
+  const auto ran = std::make_shared<std::promise<void>>();
+  auto done = ran->get_future();
   ready();
-  const auto result = outcome(run_in_background([&] { ran.notify(); }));
-  if (result == success) must(wait_one(ran.waitable(), patience()));
+  const auto result = outcome(run_in_background([ran] { ran->set_value(); }));
+  if (result == success) done.get();
   return result;
 }
 

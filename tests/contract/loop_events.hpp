@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "contract/event_loop.hpp"
 #include "contract/wait.hpp"
@@ -15,19 +17,29 @@ namespace multiprocessing::platform::event_loop_tests {
 using namespace test_support;
 
 /// Something that happens in the loop and that a test waits for.
+///
+/// When happens() has returned true, whoever made it happen has done with this object: it may be destroyed.
 class Event {
  public:
-  void happen() const { wakeup_.notify(); }
-  void forget() const { wakeup_.reset(); }
+  void happen() const {
+    wakeup_.notify();
+    done_ = true;
+  }
+  void forget() const {
+    done_ = false;
+    wakeup_.reset();
+  }
   [[nodiscard]] bool happens(Deadline deadline = patience()) const {
     const WaitingFor note("an event in the loop");
-    return wait_one(wakeup_.waitable(), deadline).has_value();
+    if (!wait_one(wakeup_.waitable(), deadline)) return false;
+    while (!done_) std::this_thread::yield();  // the other thread is between two lines of happen()
+    return true;
   }
-  [[nodiscard]] const Wakeup& wakeup() const { return wakeup_; }
   [[nodiscard]] RawHandle handle() const { return wakeup_.waitable(); }
 
  private:
   Wakeup wakeup_ = must(Wakeup::create());
+  mutable std::atomic<bool> done_ = false;
 };
 
 inline std::unique_ptr<EventLoop> make_loop() { return must(EventLoop::create()); }

@@ -5,6 +5,9 @@
 
 #include <array>
 #include <cstdio>
+#include <future>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "contract/console.hpp"
@@ -37,6 +40,17 @@ void touch_everything() {
   static auto& loop = *must(platform::EventLoop::create()).release();
   must(loop.watch(never.waitable(), [] { return true; }));
   must(loop.at(platform::Deadline::now(), [] {}));
+  // Two threads that meet: what the standard library makes for that, it keeps.
+  std::mutex mutex;
+  const auto meet = [&] {
+    const std::lock_guard lock(mutex);
+    std::this_thread::yield();
+  };
+  for (int i = 0; i < 100; ++i) {
+    auto other = std::async(std::launch::async, meet);
+    std::thread(meet).join();
+    other.get();
+  }
   std::array<std::byte, 16> bytes;
   must(platform::random_bytes(bytes));
 }
