@@ -16,7 +16,6 @@
 #include <mutex>
 
 #include "contract/fault.hpp"
-#include "lock.hpp"
 #include "pipe.hpp"
 #include "waiting.hpp"
 
@@ -183,7 +182,7 @@ class Channel::State {
     return GetOverlappedResult(native(pipe_), &operation, &count, TRUE) != FALSE;
   }
 
-  Mutex mutex_;  // reader's side: readable() may be called while another thread reads
+  std::mutex mutex_;  // reader's side: readable() may be called while another thread reads
   Handle pipe_;
   Handle readable_;
   Handle read_done_;

@@ -11,13 +11,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/windows/object_handle.hpp>
 
+#include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <unordered_map>
 
 #include "contract/fault.hpp"
-#include "lock.hpp"
-#include "thread.hpp"
 
 namespace multiprocessing::platform {
 
@@ -29,26 +30,21 @@ namespace asio = boost::asio;
 
 class AsioLoop final : public EventLoop {
  public:
-  AsioLoop() : work_(asio::make_work_guard(context_)) {}
+  AsioLoop() : work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
   AsioLoop(const AsioLoop&) = delete;
   AsioLoop& operator=(const AsioLoop&) = delete;
   ~AsioLoop() override {
     context_.stop();
-    if (thread_.handle) WaitForSingleObject(native(thread_.handle), INFINITE);
-  }
-
-  Status start() {
-    auto thread = start_thread([this] { context_.run(); });
-    if (!thread) return thread.error();
-    thread_ = std::move(*thread);
-    return {};
+    thread_.join();
   }
 
   Result<Id> watch(RawHandle handle, std::function<bool()> ready) override;
   Result<Id> at(Deadline deadline, std::function<void()> due) override;
   void cancel(Id id) noexcept override;
   void post(std::function<void()> work) override;
-  [[nodiscard]] bool in_loop_thread() const noexcept override { return GetCurrentThreadId() == thread_.id; }
+  [[nodiscard]] bool in_loop_thread() const noexcept override {
+    return std::this_thread::get_id() == thread_.get_id();
+  }
   void quiesce() noexcept override { gate_.lock(); }
   void resume() noexcept override { gate_.unlock(); }
   void abandon_in_child() noexcept override {}  // nothing forks here
@@ -72,13 +68,13 @@ class AsioLoop final : public EventLoop {
 
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  Mutex gate_;   // held around every callback, and by quiesce()
-  Mutex mutex_;  // what follows
-  Changed idle_;
+  std::mutex gate_;   // held around every callback, and by quiesce()
+  std::mutex mutex_;  // what follows
+  std::condition_variable idle_;
   Entries entries_;
   Id last_id_ = 0;
   std::optional<Id> running_;
-  Thread thread_;
+  std::thread thread_;
 };
 
 Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> ready) {
@@ -126,12 +122,12 @@ void AsioLoop::begin_wait(Id id, Entry& entry) {
 
 void AsioLoop::cancel(Id id) noexcept {
   std::shared_ptr<Entry> entry;  // goes after the lock: what the callback holds may call us
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (const auto found = entries_.find(id); found != entries_.end()) {
     entry = std::move(found->second);
     entries_.erase(found);
   }
-  if (!in_loop_thread()) idle_.wait(mutex_, [&] { return running_ != id; });
+  if (!in_loop_thread()) idle_.wait(lock, [&] { return running_ != id; });
 }
 
 void AsioLoop::post(std::function<void()> work) {
@@ -182,11 +178,11 @@ void AsioLoop::end_call(Id id, bool again) {
 Result<std::unique_ptr<EventLoop>> EventLoop::create() {
   if (const auto fault = fault_point(Call::event_loop_create)) return *fault;
   try {
-    auto loop = std::make_unique<AsioLoop>();
-    if (auto status = loop->start(); !status) return status.error();
-    return std::unique_ptr<EventLoop>(std::move(loop));
+    return std::unique_ptr<EventLoop>(std::make_unique<AsioLoop>());
   } catch (const boost::system::system_error& error) {
     return error_of(static_cast<DWORD>(error.code().value()), "io_context");
+  } catch (const std::system_error& error) {
+    return Error{Condition::out_of_processes, error.code().value(), "std::thread"};
   }
 }
 

@@ -3,8 +3,6 @@
 
 #include <mutex>
 
-#include "lock.hpp"
-
 namespace multiprocessing::platform::win32 {
 namespace {
 
@@ -23,7 +21,7 @@ Result<HANDLE> make_job() {
 }  // namespace
 
 Result<HANDLE> children_job() {
-  static Mutex mutex;
+  static std::mutex mutex;
   static HANDLE made = nullptr;
   const std::lock_guard lock(mutex);
   if (made == nullptr) {

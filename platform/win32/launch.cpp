@@ -20,7 +20,6 @@
 #include "job.hpp"
 #include "launch_parts.hpp"
 #include "launcher.hpp"
-#include "lock.hpp"
 
 namespace multiprocessing::platform {
 
@@ -260,8 +259,8 @@ boost::asio::io_context& executors() {
   return context;
 }
 
-Mutex& inheritance_lock() {
-  static Mutex mutex;
+std::mutex& inheritance_lock() {
+  static std::mutex mutex;
   return mutex;
 }
 

@@ -12,11 +12,12 @@
 #include <algorithm>
 #include <bit>
 #include <span>
+#include <system_error>
+#include <thread>
 
 #include "command_line.hpp"
 #include "contract/fault.hpp"
 #include "module.hpp"
-#include "thread.hpp"
 
 namespace multiprocessing::platform {
 
@@ -145,8 +146,11 @@ std::optional<std::uint64_t> handle_limit() noexcept { return std::nullopt; }
 
 Status run_in_background(std::function<void()> work) {
   if (const auto fault = fault_point(Call::run_in_background)) return *fault;
-  const auto thread = start_thread(std::move(work));
-  if (!thread) return thread.error();
+  try {
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error& error) {
+    return Error{Condition::out_of_processes, error.code().value(), "std::thread"};
+  }
   return {};
 }
 
