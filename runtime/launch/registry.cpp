@@ -27,6 +27,7 @@ struct Registry::State {
   std::vector<std::shared_ptr<ProcessState>> running;
   std::set<ProcessState*> holding;  ///< all that hold handles of a child, ended ones too
   std::size_t next_look = 0;
+  std::vector<std::shared_ptr<ProcessState>> abandoned;  ///< a forked child's memory of its parent's children
 };
 
 Registry::Registry() : state_(std::make_unique<State>()) {}
@@ -84,8 +85,10 @@ void Registry::unlock() noexcept { registry_mutex().unlock(); }
 void Registry::forget_in_child() noexcept {
   for (ProcessState* state : state_->holding) state->release_handles();
   state_->holding.clear();
-  // Dropping the last reference here would lock the mutex again; the child keeps the few bytes instead.
-  static_cast<void>(new std::vector<std::shared_ptr<ProcessState>>(std::exchange(state_->running, {})));
+  // Dropping the last reference here would lock the mutex again.
+  auto& abandoned = state_->abandoned;
+  abandoned.insert(abandoned.end(), state_->running.begin(), state_->running.end());
+  state_->running.clear();
 }
 
 namespace {

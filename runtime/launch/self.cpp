@@ -122,7 +122,7 @@ void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> lin
   state->authkey = settings.authkey;
   state->parent_name = settings.parent_name;
   if (link_) link_->abandon();
-  if (forked) static_cast<void>(state_.release());
+  if (forked) abandoned_.push_back(std::move(state_));
   state_ = std::move(state);
   link_ = std::move(link);
   stop_ = StopSource();

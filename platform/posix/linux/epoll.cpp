@@ -41,7 +41,11 @@ class EpollSet final : public KeptSet {
     const int count = ::epoll_wait(to_fd(epoll_.get()), events_.data(), static_cast<int>(events_.size()),
                                    deadline.remaining_milliseconds());
     if (count == -1 && errno != EINTR) return last_error("epoll_wait");
-    for (int i = 0; i < count; ++i) ready.push_back(events_[static_cast<std::size_t>(i)].data.u64);
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t key =
+          events_[static_cast<std::size_t>(i)].data.u64;  // lies unaligned in its packed event
+      ready.push_back(key);
+    }
     return {};
   }
 

@@ -66,6 +66,7 @@ class Self {
  private:
   struct State;
   std::unique_ptr<State> state_;
+  std::vector<std::unique_ptr<State>> abandoned_;  ///< the parent's, in a forked child
   std::shared_ptr<ParentLink> link_;
   StopSource stop_;
   bool forked_ = false;
