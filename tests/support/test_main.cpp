@@ -5,16 +5,20 @@
 #define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // children that are forked crash on purpose
 #include <doctest/doctest.h>
 
+#include <multiprocessing/call.hpp>
 #include <multiprocessing/context.hpp>
 #include <multiprocessing/process.hpp>
 
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
 
 namespace {
@@ -29,12 +33,31 @@ void use_launcher(const char* self) {
   multiprocessing::set_executable(std::filesystem::absolute(self).string(), prefix);
 }
 
+int nothing() { return 0; }
+
+/// Uses once what the library, the standard library and the system make on first use and keep.
+void touch_everything() {
+  multiprocessing::call(nothing);
+  multiprocessing::call_async(nothing).result();
+  std::mutex mutex;
+  const auto meet = [&] {
+    const std::lock_guard lock(mutex);
+    std::this_thread::yield();
+  };
+  for (int i = 0; i < 100; ++i) {
+    std::thread other(meet);
+    meet();
+    other.join();
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   multiprocessing::freeze_support(argc, argv);
   use_launcher(argv[0]);
   multiprocessing::test_support::install_watchdog();
+  multiprocessing::test_support::set_warm_up(touch_everything);
 
   doctest::Context context(argc, argv);
   context.setOption("no-intro", true);

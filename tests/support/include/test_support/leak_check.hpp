@@ -16,8 +16,9 @@ struct Holdings {
 [[nodiscard]] Holdings holdings();
 
 /// Whether the process comes back to what it had: at once or, where something ends in the background,
-/// within ten seconds. A thread that was joined may be counted an instant longer, so that fewer threads
-/// than before are right; fewer handles are not: one was closed twice.
+/// within ten seconds. A thread that was joined may be counted an instant longer, and a system's own
+/// threads end when they are idle, so that fewer threads than before are right, and fewer handles with
+/// them. Fewer handles alone are not: one was closed twice.
 [[nodiscard]] bool returns_to(const Holdings& before);
 
 /// Looks again and again, at most ten seconds: for what happens soon and tells nobody.
