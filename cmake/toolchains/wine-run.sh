@@ -12,4 +12,14 @@ if [ ! -e "$WINEPREFIX/made" ]; then
     fi
   ) 9>"$WINEPREFIX/lock"
 fi
-exec wine "$@"
+# The output goes through files: wine's console server for a child that was killed while it started
+# stays behind, and would hold a pipe of ours open, so that whoever reads it waits for ever.
+output=$(mktemp -d) || exit 1
+finish() {
+  cat "$output/out"
+  cat "$output/err" >&2
+  rm -r "$output"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+wine "$@" >"$output/out" 2>"$output/err"
