@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 struct Watch {
   std::mutex mutex;
   std::condition_variable changed;
+  std::condition_variable settled;
+  unsigned long long changes = 0;
+  unsigned long long seen = 0;  // how many of the changes the thread knows
   std::string name;
   std::optional<Clock::time_point> expires;
   bool running = false;
@@ -46,6 +49,8 @@ void stand_guard() {
   Watch& state = watch();
   std::unique_lock lock(state.mutex);
   for (;;) {
+    state.seen = state.changes;
+    state.settled.notify_all();
     if (!state.expires) {
       state.changed.wait(lock);
     } else if (Clock::now() < *state.expires) {
@@ -55,6 +60,14 @@ void stand_guard() {
       give_up(state);
     }
   }
+}
+
+// Returns when the thread sleeps again: a fork that came while it holds the mutex would make a child whose
+// notes wait for ever. In a forked child there is no such thread, so nobody waits for it long.
+void tell(Watch& state, std::unique_lock<std::mutex>& lock) {
+  ++state.changes;
+  state.changed.notify_all();
+  state.settled.wait_for(lock, std::chrono::seconds(1), [&] { return state.seen == state.changes; });
 }
 
 }  // namespace
@@ -75,18 +88,18 @@ platform::Deadline patience() { return platform::Deadline::after(time_limit() / 
 
 void watch_over(std::string name, std::chrono::seconds limit) {
   Watch& state = watch();
-  const std::lock_guard lock(state.mutex);
+  std::unique_lock lock(state.mutex);
   state.name = std::move(name);
   state.expires = Clock::now() + limit;
   if (!std::exchange(state.running, true)) std::thread(stand_guard).detach();
-  state.changed.notify_all();
+  tell(state, lock);
 }
 
 void watch_ends() {
   Watch& state = watch();
-  const std::lock_guard lock(state.mutex);
+  std::unique_lock lock(state.mutex);
   state.expires.reset();
-  state.changed.notify_all();
+  tell(state, lock);
 }
 
 std::string watched_name() {
