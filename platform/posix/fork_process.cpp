@@ -35,7 +35,8 @@ void clear_signal_mask() noexcept {
 Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   if (auto failure = fault_point(Call::fork_process)) return *failure;
   posix::reap_dropped_children();
-  (void)posix::exact_sentinels();  // found out before the fork: a child could not wait for the thread that does
+  (void)
+      posix::exact_sentinels();  // found out before the fork: a child could not wait for the thread that does
   const auto fork_lock = posix::fork_lock();
   auto pipe = posix::make_pipe();  // an exact sentinel needs it as a spare
   if (!pipe) return pipe.error();
