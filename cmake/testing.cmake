@@ -17,7 +17,7 @@ set(mp_test_environment
   "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:allow_user_segv_handler=1"
   "LSAN_OPTIONS=report_objects=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0"
+  "TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0"
   "MULTIPROCESSING_SANITIZED=${MULTIPROCESSING_SANITIZE}")
 if(CMAKE_CROSSCOMPILING)
   list(APPEND mp_test_environment "MULTIPROCESSING_TEST_EMULATED=1")  # tests are given more time
