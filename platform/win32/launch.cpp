@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cwchar>
-#include <mutex>
 #include <vector>
 
 #include "child_state.hpp"
@@ -259,10 +258,18 @@ boost::asio::io_context& executors() {
   return context;
 }
 
-std::mutex& inheritance_lock() {
-  static std::mutex mutex;
-  return mutex;
-}
+/// Guards the marks on handles. Not a std::mutex, which keeps a handle with some libraries once threads met
+/// at it.
+class InheritanceLock {
+ public:
+  InheritanceLock() noexcept { AcquireSRWLockExclusive(&lock_); }
+  InheritanceLock(const InheritanceLock&) = delete;
+  InheritanceLock& operator=(const InheritanceLock&) = delete;
+  ~InheritanceLock() { ReleaseSRWLockExclusive(&lock_); }
+
+ private:
+  static inline SRWLOCK lock_ = SRWLOCK_INIT;
+};
 
 bool is_folder(const std::wstring& path) noexcept {
   const DWORD attributes = GetFileAttributesW(path.c_str());
@@ -278,7 +285,7 @@ Error launch_error(const process_v2::error_code& error, const Plan& plan) noexce
 Result<ChildProcess> start(const LaunchRequest& request, Plan& plan, HANDLE job, bool job_by_attribute) {
   AttributeList attributes;
   if (auto status = attributes.prepare(); !status) return status.error();
-  const std::lock_guard lock(inheritance_lock());
+  const InheritanceLock lock;
   InheritedHandles handles(request, attributes);
   if (auto status = handles.prepare(); !status) return status.error();
   MembershipInJob membership(job, job_by_attribute, attributes);
