@@ -94,10 +94,10 @@ TEST_SUITE("contract.event_loop_ends") {
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a callback may cancel itself, and others") {
-    const auto loop = make_loop();
     const Event first;
     const Event second;
     const Event done;
+    const auto loop = make_loop();
     std::atomic<int> calls = 0;
     std::vector<EventLoop::Id> ids;
     const auto cancel_all = [&] {
@@ -212,9 +212,9 @@ TEST_SUITE("contract.event_loop_ends") {
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "becoming quiet waits for the callback that runs") {
-    const auto loop = make_loop();
     const Event inside;
     const Event go_on;
+    const auto loop = make_loop();
     std::atomic<bool> finished = false;
     loop->post([&] {
       inside.happen();
@@ -222,13 +222,11 @@ TEST_SUITE("contract.event_loop_ends") {
       finished = true;
     });
     REQUIRE(inside.happens());
-    auto quiet = std::async(std::launch::async, [&] {
-      loop->quiesce();
-      return finished.load();
-    });
-    go_on.happen();
-    CHECK(quiet.get());
+    auto releasing = std::async(std::launch::async, [&] { go_on.happen(); });
+    loop->quiesce();
+    CHECK(finished);
     loop->resume();
+    releasing.get();
     pass_through(*loop);
   }
 
