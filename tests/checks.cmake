@@ -47,7 +47,7 @@ if(MULTIPROCESSING_INSTALL AND NOT MULTIPROCESSING_SANITIZE AND (NOT CMAKE_CROSS
     list(APPEND ways shared)
   endif()
   foreach(way IN LISTS ways)
-    mp_add_check(consumer.${way} LABEL consumer TIMEOUT 600 COMMAND ${CMAKE_COMMAND}
+    mp_add_check(consumer.${way} LABEL consumer TIMEOUT 900 COMMAND ${CMAKE_COMMAND}
       -D WAY=${way}
       -D SOURCE=${PROJECT_SOURCE_DIR}
       -D BUILD=${PROJECT_BINARY_DIR}
