@@ -50,28 +50,59 @@ class MULTIPROCESSING_EXPORT Context {
   /// Empty: the default at the time of use.
   explicit Context(std::string method);
 
-  template <class... Args>
-  [[nodiscard]] multiprocessing::Process Process(Args&&... args) const;
+  template <class F, class... Args>
+  requires detail::process_target<F>
+  [[nodiscard]] multiprocessing::Process Process(F target, Args&&... args) const;
+  template <class F, class... Args>
+  requires detail::process_target<F>
+  [[nodiscard]] multiprocessing::Process Process(ProcessOptions options, F target, Args&&... args) const;
+  [[nodiscard]] multiprocessing::Process Process(ProcessOptions options = {}) const;
 
   template <class F, class... Args>
-  auto call(F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
-    return run_with_timeout(infinite, std::move(f), std::forward<Args>(args)...);
+  requires detail::callable_argument<F>
+  auto call(CallOptions options, F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
+    return run_with_timeout(std::move(options), infinite, std::move(f), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
+  requires detail::callable_argument<F>
+  auto call(F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
+    return run_with_timeout(CallOptions{}, infinite, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  requires detail::callable_argument<F>
+  auto call_async(CallOptions options, F f, Args&&... args) const
+      -> Future<detail::task_result_t<F, Args...>> {
+    return Future<detail::task_result_t<F, Args...>>(
+        detail::call_task_async(start_with(), std::move(options),
+                                detail::make_task<true>(std::move(f), std::forward<Args>(args)...)));
+  }
+  template <class F, class... Args>
+  requires detail::callable_argument<F>
   auto call_async(F f, Args&&... args) const -> Future<detail::task_result_t<F, Args...>> {
-    return Future<detail::task_result_t<F, Args...>>(detail::call_task_async(
-        start_with(), {}, detail::make_task<true>(std::move(f), std::forward<Args>(args)...)));
+    return call_async(CallOptions{}, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto run_with_timeout(CallOptions options, Duration limit, F f, Args&&... args) const
+      -> detail::task_result_t<F, Args...> {
+    using R = detail::task_result_t<F, Args...>;
+    return detail::decode_result<R>(
+        detail::call_task(start_with(), std::move(options),
+                          detail::make_task<true>(std::move(f), std::forward<Args>(args)...), limit));
   }
   template <class F, class... Args>
   auto run_with_timeout(Duration limit, F f, Args&&... args) const -> detail::task_result_t<F, Args...> {
-    using R = detail::task_result_t<F, Args...>;
-    return detail::decode_result<R>(detail::call_task(
-        start_with(), {}, detail::make_task<true>(std::move(f), std::forward<Args>(args)...), limit));
+    return run_with_timeout(CallOptions{}, limit, std::move(f), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   ProcessContext start_processes(F fn, std::tuple<Args...> args, SpawnOptions options = {}) const {
     options.start_method = get_start_method();
     return multiprocessing::start_processes(std::move(fn), std::move(args), std::move(options));
+  }
+
+  /// As the function of the namespace, which always uses "spawn".
+  template <class F, class... Rest>
+  ProcessContext spawn(F fn, Rest&&... rest) const {
+    return multiprocessing::spawn(std::move(fn), std::forward<Rest>(rest)...);
   }
 
   [[nodiscard]] multiprocessing::Process& current_process() const {
@@ -124,23 +155,25 @@ struct MULTIPROCESSING_EXPORT ProcessFactory {
   static ParentProcess parent(int pid, std::string name);
   static ProcessContext group(std::vector<Process> processes, Duration grace);
   static void stop(ProcessContext& group) noexcept;
-
-  template <class F, class... Args>
-  requires process_target<F>
-  static Process from(StartWith with, F target, Args&&... args) {
-    return make(with, {}, make_task<false>(std::move(target), std::forward<Args>(args)...));
-  }
-  template <class F, class... Args>
-  static Process from(StartWith with, ProcessOptions options, F target, Args&&... args) {
-    return make(with, std::move(options), make_task<false>(std::move(target), std::forward<Args>(args)...));
-  }
 };
 
 }  // namespace detail
 
-template <class... Args>
-multiprocessing::Process Context::Process(Args&&... args) const {
-  return detail::ProcessFactory::from(start_with(), std::forward<Args>(args)...);
+template <class F, class... Args>
+requires detail::process_target<F> multiprocessing::Process Context::Process(ProcessOptions options, F target,
+                                                                             Args&&... args)
+const {
+  return detail::ProcessFactory::make(
+      start_with(), std::move(options),
+      detail::make_task<false>(std::move(target), std::forward<Args>(args)...));
+}
+
+template <class F, class... Args>
+requires detail::process_target<F> multiprocessing::Process Context::Process(F target, Args&&... args)
+const { return Process(ProcessOptions{}, std::move(target), std::forward<Args>(args)...); }
+
+inline multiprocessing::Process Context::Process(ProcessOptions options) const {
+  return detail::ProcessFactory::make(start_with(), std::move(options), nullptr);
 }
 
 }  // namespace multiprocessing

@@ -98,7 +98,7 @@ class MULTIPROCESSING_EXPORT Process {
   /// RuntimeError (freeze_support() was not called), TypeError (a subclass that another process cannot
   /// make), SerializationError, OSError (the system refuses; nothing is left behind). Blocks until the
   /// program is loaded and has taken its arguments.
-  void start();
+  void start(StopToken stop = {});
 
   /// Waits until the process has ended. Throws AssertionError before start(), CancelledError.
   void join(StopToken stop = {});
@@ -116,7 +116,7 @@ class MULTIPROCESSING_EXPORT Process {
   void kill();
   /// Sets the child's stop_token(), waits `grace`, then terminate(), waits `grace`, then kill(), and waits
   /// for the end.
-  void stop(Duration grace);
+  void stop(Duration grace, StopToken stop = {});
   /// Lets go of what the system keeps for this process; every member throws ValueError then. Throws
   /// ValueError while it runs.
   void close();
@@ -243,6 +243,9 @@ class MULTIPROCESSING_EXPORT SpawnProcess : public Process {
   requires detail::process_target<F> SpawnProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options),
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
+  SpawnProcess() : SpawnProcess(ProcessOptions{}) {}
+  explicit SpawnProcess(ProcessOptions options)
+      : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options), nullptr) {}
   SpawnProcess(SpawnProcess&&) noexcept = default;
   SpawnProcess& operator=(SpawnProcess&&) noexcept = default;
   ~SpawnProcess() override;
@@ -260,6 +263,9 @@ class MULTIPROCESSING_EXPORT ForkProcess : public Process {
   requires detail::process_target<F> ForkProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options),
                 detail::make_local_task(std::move(target), std::forward<Args>(args)...)) {}
+  ForkProcess() : ForkProcess(ProcessOptions{}) {}
+  explicit ForkProcess(ProcessOptions options)
+      : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options), nullptr) {}
   ForkProcess(ForkProcess&&) noexcept = default;
   ForkProcess& operator=(ForkProcess&&) noexcept = default;
   ~ForkProcess() override;

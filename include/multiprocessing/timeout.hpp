@@ -13,10 +13,15 @@ namespace multiprocessing {
 /// Runs `f(args...)` in a process of its own and returns its result, as call() does. If it takes longer than
 /// `limit` the process is stopped and TimeoutError thrown; nothing is left behind.
 template <class F, class... Args>
-auto run_with_timeout(Duration limit, F f, Args&&... args) -> detail::task_result_t<F, Args...> {
+auto run_with_timeout(CallOptions options, Duration limit, F f, Args&&... args)
+    -> detail::task_result_t<F, Args...> {
   using R = detail::task_result_t<F, Args...>;
   return detail::decode_result<R>(detail::call_task(
-      {}, CallOptions{}, detail::make_task<true>(std::move(f), std::forward<Args>(args)...), limit));
+      {}, std::move(options), detail::make_task<true>(std::move(f), std::forward<Args>(args)...), limit));
+}
+template <class F, class... Args>
+auto run_with_timeout(Duration limit, F f, Args&&... args) -> detail::task_result_t<F, Args...> {
+  return run_with_timeout(CallOptions{}, limit, std::move(f), std::forward<Args>(args)...);
 }
 
 /// A time limit for code that must stay in this process and looks at the clock itself. One made while

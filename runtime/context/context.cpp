@@ -12,16 +12,15 @@
 
 #include "contract/capabilities.hpp"
 #include "contract/system.hpp"
+#include "launch/registry_mutex.hpp"
 #include "launch/start_strategy.hpp"
 
 namespace multiprocessing {
 namespace runtime {
 namespace {
 
-/// Guards nothing that a fork could tear: the child starts with what its parent had chosen, see
-/// adopt_start_method().
+/// Guarded by the registry's mutex, which a fork finds free.
 struct StartMethods {
-  std::mutex mutex;
   std::vector<std::unique_ptr<StartStrategy>> known;  ///< the system's own default first
   std::string chosen;                                 ///< empty: none is fixed
   Executable executable;
@@ -62,7 +61,7 @@ StartMethods& methods() {
 
 StartStrategy& strategy_for(std::string_view name) {
   auto& table = methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   if (!name.empty()) return table.get(name);
   if (table.chosen.empty()) table.chosen = table.preferred();
   return table.get(table.chosen);
@@ -70,26 +69,26 @@ StartStrategy& strategy_for(std::string_view name) {
 
 std::string start_method_in_force() {
   auto& table = methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   return table.chosen.empty() ? table.preferred() : table.chosen;
 }
 
 void adopt_start_method(const std::string& method) {
   auto& table = methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   // The child of another executable may know fewer methods; it then has its own default.
   if (table.find(method) != nullptr) table.chosen = method;
 }
 
 Executable chosen_executable() {
   auto& table = methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   return table.executable;
 }
 
 void choose_executable(Executable executable) {
   auto& table = methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   table.executable = std::move(executable);
 }
 
@@ -106,13 +105,13 @@ std::string get_start_method() { return std::string(runtime::strategy_for("").na
 std::optional<std::string> get_start_method(bool allow_none) {
   if (!allow_none) return get_start_method();
   auto& table = runtime::methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   return table.chosen.empty() ? std::nullopt : std::optional(table.chosen);
 }
 
 void set_start_method(std::string_view method, bool force) {
   auto& table = runtime::methods();
-  const std::scoped_lock lock(table.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   const auto name = table.get(method).name();
   if (!table.chosen.empty() && !force)
     throw RuntimeError("set_start_method(): the start method is '" + table.chosen +
@@ -158,12 +157,11 @@ Context& get_context() {
 }
 
 Context& get_context(std::string_view method) {
-  static std::mutex& mutex = *new std::mutex;
   static std::list<std::pair<std::string, Context>>& contexts =
       *new std::list<std::pair<std::string, Context>>;
   const std::string name(
       runtime::strategy_for(method.empty() ? runtime::start_method_in_force() : method).name());
-  const std::scoped_lock lock(mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   for (auto& [known, context] : contexts)
     if (known == name) return context;
   return contexts.emplace_back(name, Context(name)).second;

@@ -30,10 +30,10 @@ class CalledTask : public runtime::Subject {
   ProcessState& state_;
 };
 
-std::shared_ptr<ProcessState> start_call(StartWith with, ProcessOptions options, Task& task) {
-  auto state = std::make_shared<ProcessState>(with, std::move(options), nullptr);
+std::shared_ptr<ProcessState> start_call(StartWith with, const CallOptions& options, Task& task) {
+  auto state = std::make_shared<ProcessState>(with, options.process, nullptr);
   CalledTask subject(task, *state);
-  state->start(subject, true);
+  state->start(subject, true, options.stop);
   return state;
 }
 
@@ -56,14 +56,14 @@ std::exception_ptr failure_of(ProcessState& state, const runtime::ChildReport& r
 std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task,
                                  Duration timeout) {
   const auto deadline = runtime::deadline_after(timeout);
-  const auto state = start_call(with, std::move(options.process), *task);
+  const auto state = start_call(with, options, *task);
   try {
     if (!state->join_reading(deadline, options.stop)) {
-      state->stop(grace);
+      state->stop(grace, {});
       throw_over_time(*state, timeout);
     }
   } catch (const CancelledError&) {
-    state->stop(grace);
+    state->stop(grace, {});
     throw;
   }
   auto report = state->report();
@@ -138,7 +138,7 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
 std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options, std::unique_ptr<Task> task) {
   auto& loop = runtime::reactor();  // first: a process that nobody can follow shall not be started
   auto future = std::make_shared<FutureCore>();
-  const auto state = start_call(with, std::move(options.process), *task);
+  const auto state = start_call(with, options, *task);
   future->on_cancel([state] { state->send(platform::StopSignal::kill, "cancel"); });
   loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
     try {

@@ -92,14 +92,18 @@ bool take_expected_object() noexcept { return own_object_expected.exchange(false
 bool can_be_re_executed() noexcept { return re_execution_allowed; }
 void allow_re_execution() noexcept { re_execution_allowed = true; }
 
+bool exit_rule_is_due() noexcept {
+  static std::atomic<bool> registered{false};
+  return !registered.exchange(true);
+}
+
 }  // namespace multiprocessing::runtime
 
 namespace multiprocessing::detail {
 
 bool note_freeze_support() noexcept {
-  static std::atomic<bool> noted{false};
   runtime::allow_re_execution();
-  return !noted.exchange(true);
+  return runtime::exit_rule_is_due();
 }
 
 }  // namespace multiprocessing::detail

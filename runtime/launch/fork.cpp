@@ -86,7 +86,7 @@ class ForkStrategy : public StartStrategy {
     const auto parent = platform::current_identity();
     request.settings.parent_pid = parent.pid;
     request.settings.parent_start_time = parent.start_time;
-    auto ends = value_or_throw(platform::channel_pair(), "the control channel");
+    auto ends = open_control_channel(request.in_flight);
     flush_standard_streams();  // or the child would write the parent's buffers a second time
     return divide(request, ends);
   }
@@ -103,7 +103,7 @@ class ForkStrategy : public StartStrategy {
       child = std::move(outcome.child);
       if (in_child) {
         guard.in_child();
-        detail::Registry::instance().forget_in_child();
+        detail::Registry::instance().forget_in_child(request.in_flight);
       } else {
         guard.in_parent();
       }

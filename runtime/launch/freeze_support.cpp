@@ -94,7 +94,7 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
   arm_crash_report_to(*link);
   allow_re_execution();
   restore_title();
-  std::atexit(detail::multiprocessing_at_exit);
+  if (exit_rule_is_due()) std::atexit(detail::multiprocessing_at_exit);
   std::exit(run_child(link));
 }
 

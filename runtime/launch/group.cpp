@@ -111,7 +111,7 @@ ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOption
       processes.back().start();
     }
   } catch (...) {
-    processes.pop_back();
+    if (!processes.empty() && !processes.back().pid()) processes.pop_back();
     auto started = ProcessFactory::group(std::move(processes), options.grace);
     ProcessFactory::stop(started);
     throw;

@@ -2,6 +2,7 @@
 #include "launch/identity.hpp"
 
 #include "contract/crash.hpp"
+#include "launch/registry_mutex.hpp"
 
 #include <cstdint>
 #include <map>
@@ -13,10 +14,9 @@
 namespace multiprocessing::runtime {
 namespace {
 
-/// Names are registered before freeze_support() and looked up later; never destroyed, because children may
-/// be started during static destruction.
+/// Names are registered before freeze_support() and looked up later. Guarded by the registry's mutex; never
+/// destroyed, because children may be started during static destruction.
 struct Names {
-  std::mutex mutex;
   std::map<std::string, detail::Target, std::less<>> targets;
 };
 
@@ -30,7 +30,7 @@ bool same(const detail::Target& a, const detail::Target& b) noexcept {
 }
 
 std::string name_of(const detail::Target& target) {
-  const std::scoped_lock lock(names().mutex);
+  const std::scoped_lock lock(registry_mutex());
   for (const auto& [name, registered] : names().targets)
     if (same(registered, target)) return name;
   return {};
@@ -75,7 +75,7 @@ const detail::TaskDescriptor* checked_descriptor(const TargetRecord& record) {
 }
 
 const detail::Target* registered_target(const std::string& name) {
-  const std::scoped_lock lock(names().mutex);
+  const std::scoped_lock lock(registry_mutex());
   const auto found = names().targets.find(name);
   return found == names().targets.end() ? nullptr : &found->second;
 }
@@ -118,7 +118,7 @@ namespace multiprocessing::detail {
 void register_target(std::string_view name, Target target) {
   if (name.empty()) throw ValueError("register_task: the name is empty");
   auto& names = runtime::names();
-  const std::scoped_lock lock(names.mutex);
+  const std::scoped_lock lock(runtime::registry_mutex());
   const auto [place, inserted] = names.targets.emplace(std::string(name), target);
   if (!inserted && !runtime::same(place->second, target))
     throw ValueError("register_task: the name '" + std::string(name) + "' stands for another task already");

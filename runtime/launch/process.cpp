@@ -43,10 +43,17 @@ Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;
 
 void Process::run() {
-  if (auto* task = usable(state_).task()) task->run(nullptr);
+  auto* task = usable(state_).task();
+  if (task == nullptr) return;
+  // A child's copy is its own to use up. Here start() may still come, so that the target gets a copy.
+  if (state_->is_self() || !task->portable()) return task->run(nullptr);
+  detail::Encoder encoder;
+  task->encode(encoder);
+  detail::Decoder decoder(encoder.bytes());
+  task->target().descriptor->run(task->target().function, decoder, nullptr);
 }
 
-void Process::start() {
+void Process::start(StopToken stop) {
   /// A Process as the start methods see it.
   class Started : public runtime::Subject {
    public:
@@ -60,7 +67,7 @@ void Process::start() {
     Process& process_;
   };
   Started subject(*this);
-  usable(state_).start(subject, false);
+  usable(state_).start(subject, false, stop);
 }
 
 detail::ChildTarget Process::child_target() const {
@@ -87,7 +94,7 @@ bool Process::is_alive() const { return usable(state_).is_alive(); }
 void Process::interrupt() { usable(state_).send(platform::StopSignal::interrupt, "interrupt"); }
 void Process::terminate() { usable(state_).send(platform::StopSignal::terminate, "terminate"); }
 void Process::kill() { usable(state_).send(platform::StopSignal::kill, "kill"); }
-void Process::stop(Duration grace) { usable(state_).stop(grace); }
+void Process::stop(Duration grace, StopToken stop) { usable(state_).stop(grace, stop); }
 void Process::close() { usable(state_).close(); }
 std::string Process::name() const { return usable(state_).name(); }
 void Process::set_name(std::string name) { usable(state_).set_name(std::move(name)); }
@@ -108,7 +115,7 @@ ByteStream& Process::standard_error() { return usable(state_).stream(2); }
 
 std::exception_ptr Process::exception() const {
   auto& state = usable(state_);
-  const auto raised = state.report().raised;
+  const auto raised = state.raised();
   if (raised == nullptr) return nullptr;
   return std::make_exception_ptr(runtime::raised_exception(raised, 0, state.pid().value_or(0)));
 }

@@ -2,10 +2,13 @@
 #include "launch/process_state.hpp"
 
 #include <atomic>
+#include <cstdlib>
+#include <multiprocessing/freeze_support.hpp>
 #include <mutex>
 #include <utility>
 
 #include "contract/system.hpp"
+#include "launch/child_main.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
 #include "launch/stream_state.hpp"
@@ -68,9 +71,11 @@ void ProcessState::become_self() noexcept {
 
 // ---- checks; the mutex is held
 
+bool ProcessState::owned() const noexcept { return owner_ == platform::current_pid(); }
+
 void ProcessState::check_usable(const char* member) const {
   if (is_self_) return;
-  if (owner_ != platform::current_pid())
+  if (!owned())
     throw AssertionError(std::string(member) + "(): " + quoted(name_) +
                          " belongs to the process that made it, and this is not it");
   if (phase_ == Phase::closed) throw ValueError(std::string(member) + "(): the process object is closed");
@@ -97,11 +102,15 @@ void ProcessState::check_may_start() const {
 
 runtime::ChildSettings ProcessState::settings() const {
   runtime::ChildSettings settings;
-  settings.name = name_;
+  {
+    const std::scoped_lock lock(registry_mutex());
+    settings.name = name_;
+    settings.daemon = daemon_;
+    settings.authkey = authkey_;
+  }
+  if (settings.authkey.empty()) settings.authkey = runtime::self().authkey();
   settings.lineage = lineage_;
-  settings.daemon = daemon_;
   settings.keep_running = options_.on_parent_death == OnParentDeath::keep_running;
-  settings.authkey = authkey_.empty() ? runtime::self().authkey() : authkey_;
   const auto log = runtime::log_settings();
   settings.log_level = static_cast<std::uint8_t>(log.level);
   settings.log_to_stderr = log.to_stderr;
@@ -112,8 +121,8 @@ runtime::ChildSettings ProcessState::settings() const {
   return settings;
 }
 
-std::array<platform::StreamBinding, 3> ProcessState::open_streams(
-    std::array<platform::Handle, 3>& child_ends) {
+std::array<platform::StreamBinding, 3> ProcessState::open_streams(std::array<platform::Handle, 3>& child_ends,
+                                                                  InFlight& in_flight) {
   using Source = platform::StreamBinding::Source;
   const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
   std::array<platform::StreamBinding, 3> bindings;
@@ -121,16 +130,21 @@ std::array<platform::StreamBinding, 3> ProcessState::open_streams(
     if (wanted[i] == Stdio::null) bindings[i].source = Source::null;
     if (wanted[i] != Stdio::pipe) continue;
     const auto direction = i == 0 ? platform::Direction::child_reads : platform::Direction::child_writes;
-    auto pipe =
-        runtime::value_or_throw(platform::stream_pipe(direction), "a standard stream of " + quoted(name_));
-    child_ends[i] = std::move(pipe.child);
+    auto pipe = in_flight.open([&](auto& handles) {
+      auto opened = platform::stream_pipe(direction);
+      if (opened) handles.insert(handles.end(), {opened->child.get(), opened->parent.get()});
+      return opened;
+    });
+    if (!pipe) runtime::throw_os_error(pipe.error(), "a standard stream of " + quoted(name_));
+    child_ends[i] = std::move(pipe->child);
     bindings[i] = {Source::handle, child_ends[i].get()};
-    streams_[i].emplace(std::make_unique<StreamState>(std::move(pipe.parent), i == 0));
+    streams_[i].emplace(std::make_unique<StreamState>(std::move(pipe->parent), i == 0));
   }
   return bindings;
 }
 
-void ProcessState::start(runtime::Subject& subject, bool wants_result) {
+void ProcessState::start(runtime::Subject& subject, bool wants_result, const StopToken& stop) {
+  if (runtime::exit_rule_is_due()) std::atexit(multiprocessing_at_exit);
   Registry::instance().look_at_some();
   {
     const std::scoped_lock lock(registry_mutex());
@@ -139,8 +153,10 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result) {
   }
   try {
     auto& strategy = runtime::strategy_for(with_.method);
+    InFlight in_flight;
     std::array<platform::Handle, 3> child_ends;
-    runtime::StartRequest request{settings(), options_, subject, open_streams(child_ends)};
+    const auto streams = open_streams(child_ends, in_flight);
+    runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop};
     request.settings.wants_result = wants_result;
     request.settings.start_method =
         *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
@@ -154,7 +170,7 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result) {
     throw;
   }
   if (runtime::log_enabled(Level::info))
-    runtime::log(Level::info, "started " + quoted(name_) + ", pid " + std::to_string(pid_));
+    runtime::log(Level::info, "started " + quoted(name()) + ", pid " + std::to_string(pid_));
 }
 
 void ProcessState::launched(runtime::StartedChild child) {
@@ -207,14 +223,15 @@ void ProcessState::read_reports() {
 }
 
 bool ProcessState::refresh() {
-  if (phase_ != Phase::running) return phase_ == Phase::ended;
+  if (phase_ != Phase::running) return phase_ == Phase::ended || phase_ == Phase::closed;
+  if (!owned()) return false;  // a copy of the application's own fork(): the reports are its parent's
   read_reports();
   status_ = child_.poll();
   if (!status_) return false;
   read_reports();  // what it sent between the first look and its end
   phase_ = Phase::ended;
   control_open_ = false;
-  if (!reading_) control_.close();
+  if (!reading_ && pins_ == 0) control_.close();
   Registry::instance().remove(this);
   return true;
 }
@@ -231,7 +248,20 @@ platform::RawHandle ProcessState::control_handle() {
   return control_open_ ? control_.readable() : platform::no_handle;
 }
 
+ProcessState::Pin::Pin(ProcessState& state) noexcept : state_(state) {
+  const std::scoped_lock lock(registry_mutex());
+  ++state_.pins_;
+}
+
+ProcessState::Pin::~Pin() {
+  const std::scoped_lock lock(registry_mutex());
+  if (--state_.pins_ > 0) return;
+  if (state_.phase_ == Phase::closed) state_.release_handles();
+  if (state_.phase_ == Phase::ended && !state_.reading_) state_.control_.close();
+}
+
 bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
+  const Pin pin(*this);
   platform::RawHandle ended = platform::no_handle;
   {
     const std::scoped_lock lock(registry_mutex());
@@ -243,6 +273,7 @@ bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
 }
 
 bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& stop) {
+  const Pin pin(*this);
   while (!advance()) {
     const runtime::StopWakeup wakeup(stop);
     std::vector<platform::RawHandle> handles = {sentinel_handle()};
@@ -285,18 +316,19 @@ void ProcessState::request_stop() noexcept {
     static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
 }
 
-void ProcessState::stop(Duration grace) {
+void ProcessState::stop(Duration grace, const StopToken& stop) {
+  const Pin pin(*this);
   {
     const std::scoped_lock lock(registry_mutex());
     check_started("stop");
     if (refresh()) return;
     request_stop();
   }
-  if (join_reading(runtime::deadline_after(grace), {})) return;
+  if (join_reading(runtime::deadline_after(grace), stop)) return;
   send(platform::StopSignal::terminate, "stop");
-  if (join_reading(runtime::deadline_after(grace), {})) return;
+  if (join_reading(runtime::deadline_after(grace), stop)) return;
   send(platform::StopSignal::kill, "stop");
-  join_reading(platform::Deadline::never(), {});
+  join_reading(platform::Deadline::never(), stop);
 }
 
 void ProcessState::close() {
@@ -307,8 +339,8 @@ void ProcessState::close() {
   refresh();
   if (phase_ == Phase::running || phase_ == Phase::starting)
     throw ValueError("close(): " + quoted(name_) + " is still running; join() or terminate() it first");
-  release_handles();
   phase_ = Phase::closed;
+  if (pins_ == 0) release_handles();
 }
 
 void ProcessState::release_handles() noexcept {
@@ -356,12 +388,15 @@ std::optional<int> ProcessState::pid() {
 
 std::optional<platform::ExitStatus> ProcessState::exit_status() {
   const std::scoped_lock lock(registry_mutex());
-  check_usable("exitcode");
   refresh();
   return status_;
 }
 
 std::optional<int> ProcessState::exitcode() {
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_usable("exitcode");
+  }
   const auto status = exit_status();
   return status ? std::optional(status->code) : std::nullopt;
 }
@@ -369,6 +404,7 @@ std::optional<int> ProcessState::exitcode() {
 ExitKind ProcessState::exit_kind() {
   const auto status = exit_status();
   const std::scoped_lock lock(registry_mutex());
+  check_usable("exit_kind");
   if (!status) return is_self_ || phase_ == Phase::running ? ExitKind::running : ExitKind::not_started;
   switch (status->kind) {
     case platform::ExitStatus::Kind::exited:
@@ -392,9 +428,15 @@ std::string ProcessState::exit_reason() {
 
 runtime::ChildReport ProcessState::report() {
   const std::scoped_lock lock(registry_mutex());
-  check_usable("exception");
-  refresh();
-  return report_;
+  return refresh() ? report_ : runtime::ChildReport{};
+}
+
+std::shared_ptr<const runtime::ExceptionReport> ProcessState::raised() {
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_usable("exception");
+  }
+  return report().raised;
 }
 
 Sentinel ProcessState::sentinel() {

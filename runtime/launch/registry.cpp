@@ -26,11 +26,22 @@ using runtime::registry_mutex;
 struct Registry::State {
   std::vector<std::shared_ptr<ProcessState>> running;
   std::set<ProcessState*> holding;  ///< all that hold handles of a child, ended ones too
+  std::set<InFlight*> in_flight;
   std::size_t next_look = 0;
   std::vector<std::shared_ptr<ProcessState>> abandoned;  ///< a forked child's memory of its parent's children
 };
 
 Registry::Registry() : state_(std::make_unique<State>()) {}
+
+InFlight::InFlight() {
+  const std::scoped_lock lock(registry_mutex());
+  Registry::instance().state_->in_flight.insert(this);
+}
+
+InFlight::~InFlight() {
+  const std::scoped_lock lock(registry_mutex());
+  Registry::instance().state_->in_flight.erase(this);
+}
 
 Registry& Registry::instance() {
   static Registry& instance = *new Registry;
@@ -75,14 +86,18 @@ std::vector<std::shared_ptr<ProcessState>> Registry::active() {
     all = state_->running;
     for (const auto& state : all) state->refresh();
   }
-  std::erase_if(all, [](const auto& state) { return !state->is_alive(); });
+  std::erase_if(all, [](const auto& state) { return !state->owned() || state->advance(); });
   return all;
 }
 
 void Registry::lock() noexcept { registry_mutex().lock(); }
 void Registry::unlock() noexcept { registry_mutex().unlock(); }
 
-void Registry::forget_in_child() noexcept {
+void Registry::forget_in_child(const InFlight& own) noexcept {
+  for (const InFlight* start : state_->in_flight)
+    if (start != &own)
+      for (const auto handle : start->handles_) platform::close_handle(handle);
+  state_->in_flight.clear();
   for (ProcessState* state : state_->holding) state->release_handles();
   state_->holding.clear();
   // Dropping the last reference here would lock the mutex again.
@@ -104,7 +119,7 @@ void quietly(Step step) noexcept {
 }
 
 void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
-  if (!daemon.join(deadline, {})) daemon.send(platform::StopSignal::kill, "kill");
+  if (!daemon.join_reading(deadline, {})) daemon.send(platform::StopSignal::kill, "kill");
 }
 
 }  // namespace
@@ -122,7 +137,7 @@ void Registry::run_exit_rule() noexcept {
     quietly([&] { daemon->send(platform::StopSignal::terminate, "terminate"); });
   const auto deadline = runtime::deadline_after(grace);
   for (const auto& daemon : daemons) quietly([&] { end_daemon(*daemon, deadline); });
-  for (const auto& child : children) quietly([&] { child->join(platform::Deadline::never(), {}); });
+  for (const auto& child : children) quietly([&] { child->join_reading(platform::Deadline::never(), {}); });
 }
 
 void run_exit_rule() noexcept { Registry::instance().run_exit_rule(); }

@@ -144,9 +144,15 @@ std::string default_name(const char* class_name, const std::vector<std::uint32_t
 
 namespace {
 
+/// The application's callbacks may block; the watch on the parent must not.
+void request_stop_aside() {
+  const auto request = [] { self().stop_source().request_stop(); };
+  if (!platform::run_in_background(request)) request();
+}
+
 void follow_parent(ParentLink& link, bool keep_running) {
   while (const auto frame = link.next_frame())
-    if (frame->kind == FrameKind::stop) self().stop_source().request_stop();
+    if (frame->kind == FrameKind::stop && !self().stop_source().stop_requested()) request_stop_aside();
   if (!keep_running) platform::end_now(1);
   self().stop_source().request_stop();
 }

@@ -6,9 +6,11 @@
 
 #include "contract/system.hpp"
 #include "launch/child_main.hpp"
+#include "launch/process_state.hpp"
 #include "launch/self.hpp"
 #include "launch/start_strategy.hpp"
 #include "support/errors.hpp"
+#include "support/wait.hpp"
 #include "wire/frame.hpp"
 
 namespace multiprocessing::runtime {
@@ -84,18 +86,19 @@ class SpawnStrategy : public StartStrategy {
           "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
           "executed anew, and would run main() instead of its target");
     const auto record = write_record(request);
-    auto ends = value_or_throw(platform::channel_pair(), "the control channel");
+    auto ends = open_control_channel(request.in_flight);
     const auto launch = plan_launch(request, ends.second.get());
     StartedChild child{value_or_throw(platform::launch(launch), launch.executable), std::move(ends.first)};
     ends.second.close();  // now only the child holds it, and its death is the channel's end
-    deliver(child, record);
+    deliver(child, record, request.stop);
     return child;
   }
 
  private:
-  static void deliver(StartedChild& child, const detail::Encoder& record) {
-    const auto sent =
-        send_frame(child.control, FrameKind::bootstrap, record.bytes(), platform::Deadline::never());
+  static void deliver(StartedChild& child, const detail::Encoder& record, const StopToken& stop) {
+    const StopWakeup wakeup(stop);
+    const auto sent = send_frame(child.control, FrameKind::bootstrap, record.bytes(),
+                                 platform::Deadline::never(), wakeup.get());
     if (sent) return;
     // Whoever reads no more shall not wait for the rest either.
     static_cast<void>(child.process.send(platform::StopSignal::kill));
@@ -106,6 +109,15 @@ class SpawnStrategy : public StartStrategy {
 };
 
 }  // namespace
+
+std::pair<platform::Channel, platform::Channel> open_control_channel(detail::InFlight& in_flight) {
+  auto ends = in_flight.open([](auto& handles) {
+    auto opened = platform::channel_pair();
+    if (opened) handles.insert(handles.end(), {opened->first.get(), opened->second.get()});
+    return opened;
+  });
+  return value_or_throw(std::move(ends), "the control channel");
+}
 
 std::unique_ptr<StartStrategy> make_spawn_strategy() { return std::make_unique<SpawnStrategy>(); }
 

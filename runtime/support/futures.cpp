@@ -8,14 +8,17 @@
 #include <mutex>
 #include <string>
 
+#include "contract/process.hpp"
 #include "support/deadline.hpp"
 #include "support/log.hpp"
 
 namespace multiprocessing::detail {
 
 struct FutureCore::State {
+  const int maker = platform::current_pid();
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
+  bool deciding = false;  ///< somebody brings the result; nobody else can any more
   bool done = false;
   bool cancelled = false;
   std::vector<std::byte> bytes;
@@ -46,19 +49,23 @@ void call_back(const std::function<void()>& callback) {
 
 template <class Fill>
 bool FutureCore::State::settle(Fill fill, bool stopping) {
-  std::function<void()> stop;  // outlives the lock: what they hold may be this future
+  std::function<void()> stop;
   std::vector<std::function<void()>> waiting;
   {
     const std::lock_guard lock(mutex);
-    if (done) return false;
+    if (deciding) return false;
+    deciding = true;
+    stop.swap(stop_work);
+  }
+  if (stopping && stop) stop();
+  stop = nullptr;  // before anybody learns that the work is done: it holds what belongs to the work
+  {
+    const std::lock_guard lock(mutex);
     fill();
     done = true;
-    stop = std::move(stop_work);
-    stop_work = nullptr;
     waiting.swap(callbacks);
     changed.notify_all();
   }
-  if (stopping && stop) stop();
   for (const auto& callback : waiting) call_back(callback);
   return true;
 }
@@ -87,7 +94,7 @@ bool FutureCore::cancel() {
 void FutureCore::on_cancel(std::function<void()> stop_work) {
   {
     const std::lock_guard lock(state_->mutex);
-    if (!state_->done) {
+    if (!state_->deciding) {
       stop_work.swap(state_->stop_work);
       return;
     }
@@ -107,6 +114,8 @@ bool FutureCore::cancelled() const {
 }
 
 bool FutureCore::wait(Duration timeout, const StopToken& stop) const {
+  if (state_->maker != platform::current_pid())
+    throw AssertionError("the future belongs to the process that made it; a forked child cannot wait for it");
   const platform::Deadline deadline = runtime::deadline_after(timeout);
   const StopCallback wake(stop, [this] {
     const std::lock_guard lock(state_->mutex);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <multiprocessing/errors.hpp>
 #include <new>
@@ -58,6 +59,12 @@ std::exception_ptr from_code(const ExceptionReport& report, const RemoteError& r
   return arrived<T>(report, remote, std::error_code(report.error_code, category));
 }
 
+template <class T>
+std::exception_ptr from_text_and_code(const ExceptionReport& report, const RemoteError& remote) {
+  const auto& category = report.system_category ? std::system_category() : std::generic_category();
+  return arrived<T>(report, remote, report.message.c_str(), std::error_code(report.error_code, category));
+}
+
 struct KnownType {
   const std::type_info& type;
   std::exception_ptr (*rebuild)(const ExceptionReport&, const RemoteError&);
@@ -76,6 +83,8 @@ const std::array known_types = {
     KnownType{typeid(std::overflow_error), from_text<std::overflow_error>},
     KnownType{typeid(std::underflow_error), from_text<std::underflow_error>},
     KnownType{typeid(std::system_error), from_code<std::system_error>},
+    KnownType{typeid(std::filesystem::filesystem_error),
+              from_text_and_code<std::filesystem::filesystem_error>},
     KnownType{typeid(std::bad_alloc), from_nothing<std::bad_alloc>},
     KnownType{typeid(std::bad_array_new_length), from_nothing<std::bad_array_new_length>},
     KnownType{typeid(std::bad_cast), from_nothing<std::bad_cast>},

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -30,6 +31,14 @@ struct Worse {
 void throw_runtime_error() { throw_out_of_range_here(12); }
 void throw_own() { throw Bad(); }
 void throw_no_exception() { throw Worse(); }
+struct Mute : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+};
+void throw_mute() { throw Mute(); }
+void throw_file_error() {
+  throw std::filesystem::filesystem_error("copy", std::make_error_code(std::errc::is_a_directory));
+}
+void quick_exit_with_six() { std::quick_exit(6); }
 void throw_system_error() {
   throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "disk");
 }
@@ -108,6 +117,7 @@ TEST_SUITE("api.failures") {
     with_each_start_method([](mp::Context& context) {
       CHECK(exit_code_of(context, [] { std::exit(3); }) == 3);
       CHECK(exit_code_of(context, [] { std::_Exit(4); }) == 4);
+      CHECK(exit_code_of(context, quick_exit_with_six) == 6);
       CHECK(exit_code_of(context, [] { mp::exit(5); }) == 5);
       CHECK(exit_code_of(context, [] { mp::exit(0); }) == 0);
       const int aborted = exit_code_of(context, [] { std::abort(); });
@@ -150,6 +160,8 @@ TEST_SUITE("api.failures") {
       CHECK_THROWS_AS(context.call(throw_value_error), mp::ValueError);
       CHECK_THROWS_AS(context.call(throw_own), mp::RemoteError);
       CHECK_THROWS_AS(context.call(throw_no_exception), mp::RemoteError);
+      CHECK_THROWS_AS(context.call(throw_mute), mp::RemoteError);
+      CHECK_THROWS_AS(context.call(throw_file_error), std::filesystem::filesystem_error);
       try {
         context.call(throw_system_error);
       } catch (const std::system_error& error) {

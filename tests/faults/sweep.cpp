@@ -64,7 +64,8 @@ TEST_SUITE("faults.sweep") {
         for (const auto condition : row.distinct()) {
           std::uint64_t n = 1;
           while (run_with_fault(context, row.call, n, condition)) ++n;
-          INFO(row.name, " fails as ", platform::name_of(condition), ", ", n - 1, " times");
+          INFO(std::string(row.name), " fails as ", std::string(platform::name_of(condition)), ", ", n - 1,
+               " times");
           CHECK(returns_to(before));
         }
     });

@@ -36,6 +36,9 @@ void expect_own_object() noexcept;
 [[nodiscard]] bool can_be_re_executed() noexcept;
 void allow_re_execution() noexcept;
 
+/// True the first time in this program: the caller registers the exit rule.
+[[nodiscard]] bool exit_rule_is_due() noexcept;
+
 void flush_standard_streams() noexcept;
 
 }  // namespace multiprocessing::runtime

@@ -8,12 +8,14 @@
 #include <memory>
 #include <multiprocessing/byte_stream.hpp>
 #include <multiprocessing/process.hpp>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "contract/crash.hpp"
 #include "contract/process.hpp"
+#include "launch/registry_mutex.hpp"
 #include "launch/start_strategy.hpp"
 #include "wire/exception_report.hpp"
 #include "wire/frame.hpp"
@@ -30,6 +32,8 @@ struct ChildReport {
 }  // namespace multiprocessing::runtime
 
 namespace multiprocessing::detail {
+
+class InFlight;
 
 /// Thread-safe. One mutex guards the states of all processes, so that a fork finds them whole; it is never
 /// held while anything blocks.
@@ -49,11 +53,11 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] Task* task() noexcept { return task_.get(); }
 
   // The members of Process that need no target; see process.hpp.
-  void start(runtime::Subject& subject, bool wants_result);
+  void start(runtime::Subject& subject, bool wants_result, const StopToken& stop);
   bool join(platform::Deadline deadline, const StopToken& stop);
   [[nodiscard]] bool is_alive();
   void send(platform::StopSignal signal, const char* member);
-  void stop(Duration grace);
+  void stop(Duration grace, const StopToken& stop);
   void close();
   [[nodiscard]] std::string name();
   void set_name(std::string name);
@@ -68,10 +72,14 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void set_authkey(std::vector<std::byte> key);
   [[nodiscard]] ByteStream& stream(std::size_t index);
 
-  /// How it ended; nullopt before.
+  /// How it ended; nullopt before. Answers for a closed object, too.
   [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
-  /// What it told; complete once it has ended.
+  /// What it told, once it has ended; empty before. Answers for a closed object, too.
   [[nodiscard]] runtime::ChildReport report();
+  /// What escaped from it; null if nothing did, and before the end. Throws as the member of Process.
+  [[nodiscard]] std::shared_ptr<const runtime::ExceptionReport> raised();
+  /// Whether this object stands for the process it is in.
+  [[nodiscard]] bool is_self() const noexcept { return is_self_; }
   /// As join(), but reads what the child sends meanwhile: for results of any size.
   bool join_reading(platform::Deadline deadline, const StopToken& stop);
   /// Reads what has arrived and looks whether it has ended, without waiting; true if it has.
@@ -89,13 +97,26 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void check_may_start() const;
   [[nodiscard]] runtime::ChildSettings settings() const;
   [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(
-      std::array<platform::Handle, 3>& child_ends);
+      std::array<platform::Handle, 3>& child_ends, InFlight& in_flight);
   void launched(runtime::StartedChild child);
   bool refresh();
   void read_reports();
   void take_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
+  [[nodiscard]] bool owned() const noexcept;
+
+  /// While one lives, the handles of this child stay open: somebody waits for them without the mutex.
+  class Pin {
+   public:
+    explicit Pin(ProcessState& state) noexcept;
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    ~Pin();
+
+   private:
+    ProcessState& state_;
+  };
 
   const StartWith with_;
   ProcessOptions options_;
@@ -107,6 +128,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool daemon_ = false;
   std::vector<std::byte> authkey_;
   std::unique_ptr<Task> task_;
+  int pins_ = 0;
   bool reading_ = false;  ///< somebody follows what the child sends: the channel stays open to the last
   Phase phase_ = Phase::created;
   int pid_ = 0;
@@ -122,6 +144,27 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   explicit ProcessState(SelfTag);
 };
 
+/// Handles of a start that is under way and of no state yet: a child that another thread forks meanwhile
+/// closes its copies, or it would keep a pipe of this one open.
+class InFlight {
+ public:
+  InFlight();
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight();
+
+  /// Runs `make`, which opens handles and returns them, so that no fork comes between opening and noting.
+  template <class Make>
+  auto open(Make make) {
+    const std::scoped_lock lock(runtime::registry_mutex());
+    return make(handles_);
+  }
+
+ private:
+  friend class Registry;
+  std::vector<platform::RawHandle> handles_;
+};
+
 /// The processes that this one has started. Never destroyed.
 class Registry {
  public:
@@ -135,11 +178,13 @@ class Registry {
   /// Around a fork. lock() after ForkGuard's constructor.
   void lock() noexcept;
   void unlock() noexcept;
-  /// In the child, while locked: closes what belongs to the parent's children, and forgets them.
-  void forget_in_child() noexcept;
+  /// In the child, while locked: closes what belongs to the parent's children and to its other starts under
+  /// way, and forgets them.
+  void forget_in_child(const InFlight& own) noexcept;
 
  private:
   friend class ProcessState;
+  friend class InFlight;
   Registry();
   void add(std::shared_ptr<ProcessState> state);
   void remove(ProcessState* state) noexcept;

@@ -8,11 +8,16 @@
 #include <multiprocessing/process_options.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
 #include "launch/settings.hpp"
+
+namespace multiprocessing::detail {
+class InFlight;
+}
 
 namespace multiprocessing::runtime {
 
@@ -35,6 +40,8 @@ struct StartRequest {
   const ProcessOptions& options;
   Subject& subject;
   std::array<platform::StreamBinding, 3> streams;
+  detail::InFlight& in_flight;  ///< notes the handles that the start opens
+  const StopToken& stop;        ///< gives up delivering the arguments
 };
 
 /// A child that runs, and this process's end of the channel to it.
@@ -51,6 +58,10 @@ class StartStrategy {
   /// Throws OSError, RuntimeError, TypeError, SerializationError; there is no child then. Blocks.
   [[nodiscard]] virtual StartedChild start(StartRequest& request) = 0;
 };
+
+/// The two ends of a control channel, noted as under way. Throws OSError.
+[[nodiscard]] std::pair<platform::Channel, platform::Channel> open_control_channel(
+    detail::InFlight& in_flight);
 
 [[nodiscard]] std::unique_ptr<StartStrategy> make_spawn_strategy();
 [[nodiscard]] std::unique_ptr<StartStrategy> make_fork_strategy();

@@ -1,0 +1,117 @@
+// Several threads on one process object: what one of them closes or looks at, another may be waiting for.
+#include <doctest/doctest.h>
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "test_support/start_methods.hpp"
+
+namespace api_races {
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+
+void end() {}
+int answer() { return 42; }
+void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+void say(std::string text) { mp::exit(text == "kept" ? 0 : 1); }
+
+/// Calls `work` in another thread, over and over, as long as it lives.
+template <class Work>
+class Meanwhile {
+ public:
+  explicit Meanwhile(Work work)
+      : thread_([this, work] {
+          while (!done_) work();
+        }) {}
+  Meanwhile(const Meanwhile&) = delete;
+  Meanwhile& operator=(const Meanwhile&) = delete;
+  ~Meanwhile() {
+    done_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+void join_and_close_all() {
+  for (auto& child : mp::active_children()) {
+    child.join();
+    child.close();
+  }
+}
+
+TEST_SUITE("api.races") {
+  TEST_CASE("stop() in one thread, is_alive() in another") {
+    for (int i = 0; i < 20; ++i) {
+      mp::Process p(wait_for_ever);
+      p.start();
+      const Meanwhile looking([&] { static_cast<void>(p.is_alive()); });
+      CHECK_NOTHROW(p.stop(0s));
+      CHECK(p.exitcode());
+    }
+  }
+
+  TEST_CASE("join() in one thread, close() in another: join says that it has ended") {
+    for (int i = 0; i < 20; ++i) {
+      mp::Process p(end);
+      p.start();
+      std::thread closer([&] {
+        for (;;) try {
+            return p.close();
+          } catch (const mp::ValueError&) {
+            std::this_thread::yield();
+          }
+      });
+      try {
+        CHECK(p.join(20s));
+      } catch (const mp::ValueError&) {
+        // The closer was first.
+      }
+      closer.join();
+    }
+  }
+
+  TEST_CASE("calls return their results although another thread joins and closes their processes") {
+    const Meanwhile closing(join_and_close_all);
+    for (int i = 0; i < 20; ++i) {
+      CHECK(mp::get_context("spawn").call(answer) == 42);
+      CHECK(mp::get_context("spawn").call_async(answer).result(30s) == 42);
+    }
+  }
+
+  TEST_CASE("a child that another thread forks meanwhile does not keep a pipe open") {
+    if (!mp::test_support::can_fork()) return;
+    const Meanwhile forking([] {
+      mp::ForkProcess p([] {});
+      p.start();
+      p.join();
+    });
+    for (int i = 0; i < 40; ++i) {
+      mp::SpawnProcess p(mp::ProcessOptions{.standard_output = mp::Stdio::pipe}, end);
+      p.start();
+      CHECK(p.standard_output().read_all().empty());
+      p.join();
+    }
+  }
+
+  TEST_CASE("run() in the parent leaves the arguments for start()") {
+    mp::Process p(say, "kept");
+    mp::Process q([](std::string text) { static_cast<void>(text); }, "used");
+    q.run();
+    p.set_name("after");
+    p.start();
+    p.join();
+    CHECK(p.exitcode() == 0);
+    q.start();
+    q.join();
+    CHECK(q.exitcode() == 0);
+  }
+}
+
+}  // namespace api_races
