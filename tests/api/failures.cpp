@@ -38,7 +38,6 @@ void throw_mute() { throw Mute(); }
 void throw_file_error() {
   throw std::filesystem::filesystem_error("copy", std::make_error_code(std::errc::is_a_directory));
 }
-void quick_exit_with_six() { std::quick_exit(6); }
 void throw_system_error() {
   throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "disk");
 }
@@ -113,11 +112,10 @@ TEST_SUITE("api.failures") {
     });
   }
 
-  TEST_CASE("exit, abort, quick_exit and _Exit in the child show as they are") {
+  TEST_CASE("exit, abort and _Exit in the child show as they are") {
     with_each_start_method([](mp::Context& context) {
       CHECK(exit_code_of(context, [] { std::exit(3); }) == 3);
       CHECK(exit_code_of(context, [] { std::_Exit(4); }) == 4);
-      CHECK(exit_code_of(context, quick_exit_with_six) == 6);
       CHECK(exit_code_of(context, [] { mp::exit(5); }) == 5);
       CHECK(exit_code_of(context, [] { mp::exit(0); }) == 0);
       const int aborted = exit_code_of(context, [] { std::abort(); });

@@ -61,7 +61,25 @@ std::vector<int> sockets() {
   return found;
 }
 
+/// quick_exit as the C library has it, where it has it: not every system's does.
+template <class Code>
+void leave_quickly(Code code) {
+  if constexpr (requires { std::quick_exit(code); })
+    std::quick_exit(code);
+  else
+    std::_Exit(code);
+}
+
 TEST_SUITE("backend.applications") {
+  TEST_CASE("quick_exit in the child shows as it is") {
+    with_each_start_method([](mp::Context& context) {
+      auto p = context.Process([] { leave_quickly(6); });
+      p.start();
+      p.join();
+      CHECK(p.exitcode() == 6);
+    });
+  }
+
   TEST_CASE("SIGCHLD ignored costs the exit code, never a hang") {
     CHECK(in_own_process([] {
       signal(SIGCHLD, SIG_IGN);
