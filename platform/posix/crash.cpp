@@ -278,7 +278,7 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   if (output == no_handle || prefix.size() > crash_prefix_capacity) {
     return Error{Condition::invalid_argument, 0, "arm_crash_reports"};
   }
-  refresh_crash_images();
+  if (known_images == nullptr) refresh_crash_images();
   state.output = static_cast<int>(output);
   state.prefix_size = prefix.size();
   std::copy(prefix.begin(), prefix.end(),

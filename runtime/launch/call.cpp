@@ -45,6 +45,18 @@ std::exception_ptr failure_of(ProcessState& state, const runtime::ChildReport& r
   return std::make_exception_ptr(runtime::exited_exception(state, 0));
 }
 
+/// Reads the result; then the child's handles may go.
+class Reader {
+ public:
+  explicit Reader(ProcessState& state) noexcept : state_(state) {}
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { state_.done_reading(); }
+
+ private:
+  ProcessState& state_;
+};
+
 [[noreturn]] void throw_over_time(ProcessState& state, Duration limit) {
   const auto seconds = std::chrono::duration<double>(limit.nanoseconds()).count();
   throw TimeoutError("the call in process " + std::to_string(state.pid().value_or(0)) + " took longer than " +
@@ -57,6 +69,7 @@ std::vector<std::byte> call_task(StartWith with, CallOptions options, std::uniqu
                                  Duration timeout) {
   const auto deadline = runtime::deadline_after(timeout);
   const auto state = start_call(with, options, *task);
+  const Reader reader(*state);
   try {
     if (!state->join_reading(deadline, options.stop)) {
       state->stop(grace, {});
@@ -96,7 +109,8 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
 
   void fail(std::exception_ptr failure) {
     runtime::reactor().cancel(ended_);
-    state_->send(platform::StopSignal::kill, "call_async");
+    state_->kill_quietly();
+    let_go();
     future_->set_exception(std::move(failure));
   }
 
@@ -119,11 +133,16 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
     runtime::reactor().cancel(sent_);
     auto report = state_->report();
     const auto failure = failure_of(*state_, report);
-    state_.reset();  // its handles are closed before anybody learns that the call is done
+    let_go();  // the handles are closed before anybody learns that the call is done
     if (failure)
       future_->set_exception(failure);
     else
       future_->set_result(std::move(*report.result));
+  }
+
+  void let_go() {
+    state_->done_reading();
+    state_.reset();
   }
 
   platform::EventLoop::Id ended_ = 0;
@@ -139,7 +158,7 @@ std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options,
   auto& loop = runtime::reactor();  // first: a process that nobody can follow shall not be started
   auto future = std::make_shared<FutureCore>();
   const auto state = start_call(with, options, *task);
-  future->on_cancel([state] { state->send(platform::StopSignal::kill, "cancel"); });
+  future->on_cancel([state] { state->kill_quietly(); });
   loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
     try {
       call->begin();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "contract/console.hpp"
+#include "contract/crash.hpp"
 #include "contract/system.hpp"
 #include "launch/child_main.hpp"
 #include "launch/process_state.hpp"
@@ -36,6 +37,13 @@ void warn_of_threads() {
         "fork in a process that has threads: a lock that one of them holds stays locked in the child for "
         "ever; "
         "use the start method \"spawn\"");
+}
+
+/// The child must not ask the loader for its images: another thread of its parent may have held the loader's
+/// lock when it was forked.
+void prepare_crash_reports() {
+  static const bool prepared = (platform::refresh_crash_images(), true);
+  static_cast<void>(prepared);
 }
 
 void check_working_directory(const std::string& path) {
@@ -82,6 +90,7 @@ class ForkStrategy : public StartStrategy {
 
   [[nodiscard]] StartedChild start(StartRequest& request) override {
     warn_of_threads();
+    prepare_crash_reports();
     check_working_directory(request.options.working_directory);
     const auto parent = platform::current_identity();
     request.settings.parent_pid = parent.pid;

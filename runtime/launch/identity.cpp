@@ -37,7 +37,10 @@ std::string name_of(const detail::Target& target) {
 }
 
 platform::CodeLocation location_of(const void* address, const std::string& type_name) {
+  // Under the mutex that a fork takes: a child of another thread shall not find the loader's lock taken.
+  std::unique_lock lock(registry_mutex());
   auto location = platform::locate(address);
+  lock.unlock();
   if (!location)
     throw RuntimeError("the code of the target " + type_name +
                        " lies in no loaded program or library, so that no other process can find it");

@@ -160,8 +160,7 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
     request.settings.wants_result = wants_result;
     request.settings.start_method =
         *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
-    reading_ = wants_result;
-    launched(strategy.start(request));
+    launched(strategy.start(request), wants_result);
     task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
   } catch (...) {
     const std::scoped_lock lock(registry_mutex());
@@ -173,8 +172,9 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
     runtime::log(Level::info, "started " + quoted(name()) + ", pid " + std::to_string(pid_));
 }
 
-void ProcessState::launched(runtime::StartedChild child) {
+void ProcessState::launched(runtime::StartedChild child, bool wants_result) {
   const std::scoped_lock lock(registry_mutex());
+  if (wants_result) ++pins_;  // until done_reading()
   child_ = std::move(child.process);
   control_ = std::move(child.control);
   control_open_ = true;
@@ -231,7 +231,7 @@ bool ProcessState::refresh() {
   read_reports();  // what it sent between the first look and its end
   phase_ = Phase::ended;
   control_open_ = false;
-  if (!reading_ && pins_ == 0) control_.close();
+  if (pins_ == 0) control_.close();
   Registry::instance().remove(this);
   return true;
 }
@@ -253,11 +253,20 @@ ProcessState::Pin::Pin(ProcessState& state) noexcept : state_(state) {
   ++state_.pins_;
 }
 
-ProcessState::Pin::~Pin() {
+ProcessState::Pin::~Pin() { state_.unpin(); }
+
+void ProcessState::unpin() noexcept {
   const std::scoped_lock lock(registry_mutex());
-  if (--state_.pins_ > 0) return;
-  if (state_.phase_ == Phase::closed) state_.release_handles();
-  if (state_.phase_ == Phase::ended && !state_.reading_) state_.control_.close();
+  if (--pins_ > 0) return;
+  if (phase_ == Phase::closed) release_handles();
+  if (phase_ == Phase::ended) control_.close();
+}
+
+void ProcessState::done_reading() noexcept { unpin(); }
+
+void ProcessState::kill_quietly() noexcept {
+  const std::scoped_lock lock(registry_mutex());
+  if (phase_ == Phase::running && owned()) static_cast<void>(child_.send(platform::StopSignal::kill));
 }
 
 bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {

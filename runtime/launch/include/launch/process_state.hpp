@@ -78,6 +78,10 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] runtime::ChildReport report();
   /// What escaped from it; null if nothing did, and before the end. Throws as the member of Process.
   [[nodiscard]] std::shared_ptr<const runtime::ExceptionReport> raised();
+  /// Ends the child if it runs; says nothing of one that does not.
+  void kill_quietly() noexcept;
+  /// Lets go of what start() with `wants_result` holds open for whoever reads the result. Once.
+  void done_reading() noexcept;
   /// Whether this object stands for the process it is in.
   [[nodiscard]] bool is_self() const noexcept { return is_self_; }
   /// As join(), but reads what the child sends meanwhile: for results of any size.
@@ -98,12 +102,13 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] runtime::ChildSettings settings() const;
   [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(
       std::array<platform::Handle, 3>& child_ends, InFlight& in_flight);
-  void launched(runtime::StartedChild child);
+  void launched(runtime::StartedChild child, bool wants_result);
   bool refresh();
   void read_reports();
   void take_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
+  void unpin() noexcept;
   [[nodiscard]] bool owned() const noexcept;
 
   /// While one lives, the handles of this child stay open: somebody waits for them without the mutex.
@@ -128,8 +133,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool daemon_ = false;
   std::vector<std::byte> authkey_;
   std::unique_ptr<Task> task_;
-  int pins_ = 0;
-  bool reading_ = false;  ///< somebody follows what the child sends: the channel stays open to the last
+  int pins_ = 0;  ///< how many rely on the handles without the mutex: they are closed after the last
   Phase phase_ = Phase::created;
   int pid_ = 0;
   platform::ChildProcess child_;
