@@ -103,7 +103,8 @@ ImageSnapshot ImageSnapshot::take() {
     }
     // The loader's own path will do where it is whole: a child takes a snapshot when it starts, and has no
     // time to follow every symbolic link.
-    const std::string path = image.path[0] == '/' ? image.path : path_of(image);
+    const bool whole = image.path[0] == '/' && !image.main_executable;
+    const std::string path = whole ? image.path : path_of(image);
     snapshot.images.push_back({image_hash(key_of(image, path)), image.base, path, image.main_executable});
     return false;
   });

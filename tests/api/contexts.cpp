@@ -4,6 +4,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,8 @@ TEST_SUITE("api.contexts") {
   }
 
   TEST_CASE("a program that is not there, or is none, is an OSError that names it, and no process") {
+    if (std::getenv("MULTIPROCESSING_TEST_LAUNCHER") != nullptr)
+      return;  // the executable is the emulator's then
     struct Restore {
       ~Restore() { mp::set_executable(""); }
     } restore;

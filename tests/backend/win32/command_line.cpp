@@ -18,6 +18,8 @@ std::vector<std::string> round_trip(const std::vector<std::string>& arguments) {
   return *back;
 }
 
+TEST_SUITE_BEGIN("backend.command_line");
+
 TEST_CASE("quotes, backslashes, spaces and empty arguments come back as they were") {
   const std::vector<std::vector<std::string>> lists = {
       {"program", "", "a b", "\"", "a\"b", "\\", "\\\\", "a\\", "a b\\", "a b\\\\", "\\\"", "\\\\\"", "\"\""},
@@ -39,3 +41,5 @@ TEST_CASE("what no command line can express is refused") {
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();

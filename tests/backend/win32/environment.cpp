@@ -19,6 +19,8 @@ std::wstring block_of(const std::vector<std::string>& environment) {
   return *block;
 }
 
+TEST_SUITE_BEGIN("backend.environment");
+
 TEST_CASE("a block is sorted by name without regard to case and ends with two zeros") {
   CHECK(block_of({"b=2", "SystemRoot=C:\\windows", "A=1", "Z=", "c=x=y"}) ==
         L"A=1\0b=2\0c=x=y\0SystemRoot=C:\\windows\0Z=\0\0"s);
@@ -53,3 +55,5 @@ TEST_CASE("the names of this process's variables hold the ones that are set") {
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();

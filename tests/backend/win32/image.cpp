@@ -9,6 +9,8 @@ namespace {
 
 std::size_t id_size(HMODULE module) { return key_of(module, module_path(module)).id.size(); }
 
+TEST_SUITE_BEGIN("backend.image");
+
 TEST_CASE("the test program carries an id of the linker's") {
   const HMODULE self = GetModuleHandleW(nullptr);
   const auto key = key_of(self, module_path(self));
@@ -32,3 +34,5 @@ TEST_CASE("offsets outside of all sections belong to none") {
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();

@@ -37,6 +37,8 @@ bool is_in_job(const ChildProcess& child) {
   return member != FALSE;
 }
 
+TEST_SUITE_BEGIN("backend.job");
+
 TEST_CASE("a child that ends with its parent is a member of the job, one that keeps running is not") {
   for (const bool ends_with_parent : {true, false}) {
     auto child = start_waiting(ends_with_parent);
@@ -48,3 +50,5 @@ TEST_CASE("a child that ends with its parent is a member of the job, one that ke
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();

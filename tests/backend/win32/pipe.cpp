@@ -10,6 +10,8 @@
 namespace multiprocessing::platform::win32 {
 namespace {
 
+TEST_SUITE_BEGIN("backend.pipe");
+
 TEST_CASE("both ends of a pipe are overlapped, not inheritable, and made by this process") {
   const auto ends = make_pipe({});
   REQUIRE(ends);
@@ -67,3 +69,5 @@ TEST_CASE("a channel that was asked about takes nothing from the next owner of i
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();

@@ -8,6 +8,8 @@
 namespace multiprocessing::platform::win32 {
 namespace {
 
+TEST_SUITE_BEGIN("backend.text");
+
 TEST_CASE("text goes to UTF-16 and back") {
   const std::string text = "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80";
   const auto wide = widen(text);
@@ -59,3 +61,5 @@ TEST_CASE("codes of the system become conditions and keep their number") {
 
 }  // namespace
 }  // namespace multiprocessing::platform::win32
+
+TEST_SUITE_END();
