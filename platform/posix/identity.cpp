@@ -2,7 +2,9 @@
 // A sentinel of a stranger is opened by pid and trusted only after the table still shows the same start time:
 // had the pid changed hands before it was opened, the time would differ. Manual pages: proc(5),
 // pidfd_open(2).
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 #include <unistd.h>
 
@@ -28,9 +30,17 @@ Result<ProcessIdentity> identify(int pid) noexcept {
   return ProcessIdentity{pid, record->start_time};
 }
 
+// Kept, because it costs as much as a tenth of a fork; a forked child has another pid and asks again.
 ProcessIdentity current_identity() noexcept {
-  const auto self = identify(current_pid());
-  return self ? *self : ProcessIdentity{current_pid(), 0};
+  static std::atomic<std::uint64_t> known_start{0};
+  static std::atomic<int> known_pid{0};
+  const int pid = current_pid();
+  if (known_pid.load(std::memory_order_acquire) == pid) return {pid, known_start};
+  const auto self = identify(pid);
+  if (!self) return {pid, 0};
+  known_start = self->start_time;
+  known_pid.store(pid, std::memory_order_release);  // whoever sees the pid sees its time
+  return *self;
 }
 
 bool is_alive(const ProcessIdentity& identity) noexcept {
@@ -43,6 +53,9 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
   if (auto failure = fault_point(Call::open_sentinel)) return *failure;
   if (identity.pid <= 0) return gone;
   auto sentinel = posix::open_exact_sentinel(identity.pid);
+  // Our own parent is who it was when the sentinel was opened: its pid is not given away while we are its
+  // child, and no process can adopt us that is younger than we are.
+  if (sentinel && ::getppid() == identity.pid) return sentinel;
   if (sentinel && !is_alive(identity)) return gone;
   return sentinel;
 }

@@ -103,7 +103,9 @@ ImageSnapshot ImageSnapshot::take() {
     }
     // The loader's own path will do where it is whole: a child takes a snapshot when it starts, and has no
     // time to follow every symbolic link.
-    const bool whole = image.path[0] == '/' && !image.main_executable;
+    // What has no folder is no file: the kernel's own library.
+    const bool whole =
+        !image.main_executable && (image.path[0] == '/' || std::strchr(image.path, '/') == nullptr);
     const std::string path = whole ? image.path : path_of(image);
     snapshot.images.push_back({image_hash(key_of(image, path)), image.base, path, image.main_executable});
     return false;
@@ -144,7 +146,8 @@ Result<const void*> resolve(const CodeLocation& location) {
     if (image.main_executable != location.main_executable) return false;
     if (!image.main_executable && !posix::has_name(image, location.image.name)) return false;
     same_name = true;
-    if (posix::key_of(image, posix::path_of(image)).id != location.image.id) return false;
+    const std::string path = image.build_id.empty() ? posix::path_of(image) : std::string();
+    if (posix::key_of(image, path).id != location.image.id) return false;
     const auto number = static_cast<std::uintptr_t>(image.base + location.offset);
     if (posix::contains(image, number)) address = reinterpret_cast<const void*>(number);
     return true;

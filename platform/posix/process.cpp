@@ -1,9 +1,10 @@
 // launch(): a request becomes a child. In five steps: plan (pure), prepare the handles, launch, the child's
 // side (child_side.cpp, or posix_spawn's), report. The launch itself is a launcher in Boost.Process's sense:
-// a callable that takes executor, error, executable, arguments and initializers, lets each initializer set it
-// up, and returns a basic_process. Boost's own are not used because they allocate between fork and exec, race
-// on the close-on-exec flag of their error pipe, and wait and kill by pid although they hold a pidfd. The
-// executable is searched for by Boost.Process too. Manual pages: execve(2), environ(7).
+// a callable that takes error, executable, arguments and initializers, and lets each initializer set it up
+// through Boost's hooks. Boost's own launchers are not used because they allocate between fork and exec, race
+// on the close-on-exec flag of their error pipe, and wait and kill by pid although they hold a pidfd. Nor is
+// their basic_process: it takes an executor, and an io_context costs six descriptors' worth of system calls
+// for each child. The executable is searched for by Boost.Process too. Manual pages: execve(2), environ(7).
 #include "contract/process.hpp"
 
 #include <algorithm>
@@ -19,7 +20,6 @@
 #include <boost/optional.hpp>
 #include <boost/type_traits.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/process/v2/environment.hpp>
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
@@ -179,27 +179,21 @@ struct WithPriority {
   }
 };
 
-// What it started is in `started`, which says more than a basic_process can.
+// What it started is in `started`.
 struct Launcher : process_v2::posix::default_launcher {
   posix::ChildSide side;
   Result<posix::StartedChild> started = Error{Condition::other, 0, "launch"};
 
-  template <class Executor, class... Initializers>
-  process_v2::basic_process<Executor> operator()(Executor executor, error_code& ec,
-                                                 const process_v2::filesystem::path& executable,
-                                                 const char* const* arguments,
-                                                 Initializers&&... initializers) {
+  template <class... Initializers>
+  void operator()(error_code& ec, const process_v2::filesystem::path& executable,
+                  const char* const* arguments, Initializers&&... initializers) {
     namespace hooks = process_v2::posix::detail;
-    process_v2::basic_process<Executor> none(
-        executor);  // what it takes to make one is there before the child
     ec = hooks::on_setup(*this, executable, arguments, initializers...);
     if (!ec) start(executable, arguments, ec);
-    if (ec) {
+    if (ec)
       hooks::on_error(*this, executable, arguments, ec, initializers...);
-      return none;
-    }
-    hooks::on_success(*this, executable, arguments, initializers...);
-    return attached(executor, std::move(none));
+    else
+      hooks::on_success(*this, executable, arguments, initializers...);
   }
 
  private:
@@ -213,38 +207,16 @@ struct Launcher : process_v2::posix::default_launcher {
     else
       ec.assign(started.error().native, boost::system::system_category());
   }
-
-  // Boost's handle owns a descriptor of its own. Without an exact sentinel it stays empty.
-  template <class Executor>
-  process_v2::basic_process<Executor> attached(Executor executor,
-                                               process_v2::basic_process<Executor> none) try {
-    using Process = process_v2::basic_process<Executor>;
-    if constexpr (requires(int fd) { Process(executor, this->pid, fd); }) {
-      auto copy = started->exact ? posix::duplicate(posix::to_fd(started->sentinel.get())) : Handle();
-      if (!copy || !*copy) return none;
-      return Process(executor, this->pid, posix::to_fd(copy->release()));
-    } else {
-      return Process(executor, this->pid);
-    }
-  } catch (const boost::system::system_error&) {
-    return none;
-  }
 };
 
-// The children of a launcher are ours: Boost's handle of one is let go, for it would end what it owns.
 Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const Plan& plan,
-                                           const PreparedStreams& streams) try {
-  boost::asio::io_context context(1);
+                                           const PreparedStreams& streams) {
   Launcher launcher;
   error_code ec;
-  auto process = launcher(context.get_executor(), ec, process_v2::filesystem::path(plan.executable),
-                          plan.arguments.data(), WithStreams{streams}, WithEnvironment{plan.environment},
-                          WithFolder{request.working_directory}, WithInherited{request.inherited},
-                          WithPriority{request.priority});
-  process.detach();
+  launcher(ec, process_v2::filesystem::path(plan.executable), plan.arguments.data(), WithStreams{streams},
+           WithEnvironment{plan.environment}, WithFolder{request.working_directory},
+           WithInherited{request.inherited}, WithPriority{request.priority});
   return std::move(launcher.started);
-} catch (const boost::system::system_error& failure) {
-  return posix::error_of(failure.code().value(), "io_context");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "contract/console.hpp"
 #include "contract/crash.hpp"
 #include "contract/system.hpp"
+#include "contract/throw_trace.hpp"
 #include "launch/child_main.hpp"
 #include "launch/process_state.hpp"
 #include "launch/self.hpp"
@@ -39,10 +40,15 @@ void warn_of_threads() {
         "use the start method \"spawn\"");
 }
 
-/// The child must not ask the loader for its images: another thread of its parent may have held the loader's
-/// lock when it was forked.
-void prepare_crash_reports() {
-  static const bool prepared = (platform::refresh_crash_images(), true);
+/// The child must not ask the loader for anything: another thread of its parent may have held the loader's
+/// lock when it was forked. What crash reports and throw traces need of it is fetched before.
+void prepare_reports() {
+  static const bool prepared = [] {
+    platform::refresh_crash_images();
+    platform::ThrowTrace unused;
+    platform::call_traced([](void*) {}, nullptr, unused);
+    return true;
+  }();
   static_cast<void>(prepared);
 }
 
@@ -90,7 +96,7 @@ class ForkStrategy : public StartStrategy {
 
   [[nodiscard]] StartedChild start(StartRequest& request) override {
     warn_of_threads();
-    prepare_crash_reports();
+    prepare_reports();
     check_working_directory(request.options.working_directory);
     const auto parent = platform::current_identity();
     request.settings.parent_pid = parent.pid;

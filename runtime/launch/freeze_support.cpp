@@ -19,6 +19,7 @@ namespace {
 constexpr int refused_status = 2;
 
 struct BootstrapArguments {
+  std::string program;
   platform::RawHandle channel = platform::no_handle;
   platform::ProcessIdentity parent;
 };
@@ -36,11 +37,12 @@ bool take_prefix(std::string_view& text, std::string_view prefix) noexcept {
   return true;
 }
 
-std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) noexcept {
+std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) {
   if (arguments.size() != 4) return std::nullopt;
   std::string_view channel = arguments[2];
   std::string_view parent = arguments[3];
   BootstrapArguments parsed;
+  parsed.program = arguments[0];
   const bool good = take_prefix(channel, "channel=") && read_number(channel, parsed.channel) &&
                     channel.empty() && take_prefix(parent, "parent=") &&
                     read_number(parent, parsed.parent.pid) && take_prefix(parent, ":") &&
@@ -62,10 +64,10 @@ ChildSettings read_settings(detail::Decoder& decoder) {
   return settings;
 }
 
-/// Started through a path such as /proc/self/exe, the process would go by that path's name.
-void restore_title() {
-  if (const auto path = platform::executable_path())
-    platform::set_process_title(path->real.substr(path->real.find_last_of("/\\") + 1));
+/// Started through a path such as /proc/self/exe, the process would go by that path's name. The parent gave
+/// its own as argv[0].
+void restore_title(const std::string& path) {
+  platform::set_process_title(path.substr(path.find_last_of("/\\") + 1));
 }
 
 /// Reads the record, runs the target, and returns the exit code.
@@ -93,7 +95,7 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
   const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent);
   arm_crash_report_to(*link);
   allow_re_execution();
-  restore_title();
+  restore_title(arguments.program);
   if (exit_rule_is_due()) std::atexit(detail::multiprocessing_at_exit);
   std::exit(run_child(link));
 }

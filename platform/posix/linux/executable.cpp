@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "contract/fault.hpp"
@@ -44,9 +45,13 @@ std::string without_mark(std::string path) {
   return path;
 }
 
+// The same for as long as the process lives.
 bool emulated(const std::string& own_target) {
-  const auto target = target_of(unemulated_link);
-  return target && *target != own_target;
+  static const bool differs = [&] {
+    const auto target = target_of(unemulated_link);
+    return target && *target != own_target;
+  }();
+  return differs;
 }
 
 Result<ExecutablePath> path_it_was_started_by() {
@@ -95,6 +100,10 @@ void set_process_title(const std::string& title) noexcept {
   while (size < title.size() && size > 0 && (static_cast<unsigned char>(title[size]) & 0xc0) == 0x80) --size;
   char text[title_size + 1] = {};
   title.copy(text, size);
+  if (::syscall(SYS_gettid) == ::getpid()) {
+    ::prctl(PR_SET_NAME, text);
+    return;
+  }
   // The file names the first thread, whichever calls; prctl names the caller.
   const int file = ::open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
   if (file == -1) {

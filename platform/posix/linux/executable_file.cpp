@@ -1,7 +1,10 @@
-// The running executable: /proc/self/exe opens it whatever became of its name. Manual page: proc(5).
+// The running executable: /proc/self/exe opens it whatever became of its name. Manual pages: proc(5),
+// getauxval(3), program_invocation_name(3).
+#include <cerrno>
 #include <climits>
 #include <string_view>
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "mapped_images.hpp"
@@ -10,14 +13,24 @@ namespace multiprocessing::platform::posix {
 
 std::string executable_file() { return "/proc/self/exe"; }
 
+// The name that the program had when it was first asked for. A program that was executed as the link is
+// this library's child, and its parent gave it the name as argv[0]: to read the link costs a new process as
+// much as twenty other system calls.
 std::string executable_name() {
-  std::string path(PATH_MAX, '\0');
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-  // The kernel marks a file that was deleted or replaced; the name stays the same for us.
-  constexpr std::string_view mark = " (deleted)";
-  if (path.ends_with(mark) && ::access(path.c_str(), F_OK) != 0) path.resize(path.size() - mark.size());
-  return path;
+  static const std::string& name = *new std::string([]() -> std::string {
+    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    const char* given = program_invocation_name;
+    if (executed != nullptr && executable_file() == executed && given != nullptr && *given == '/')
+      return given;
+    std::string path(PATH_MAX, '\0');
+    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    // The kernel marks a file that was deleted or replaced; the name stays the same for us.
+    constexpr std::string_view mark = " (deleted)";
+    if (path.ends_with(mark) && ::access(path.c_str(), F_OK) != 0) path.resize(path.size() - mark.size());
+    return path;
+  }());
+  return name;
 }
 
 }  // namespace multiprocessing::platform::posix
