@@ -1,10 +1,12 @@
 // The fault plan of test builds: which call fails, when, and how often it was made.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <set>
 #include <string>
 
 #include "contract/fault.hpp"
+#include "contract/process.hpp"
 #include "test_support/clean_plan.hpp"
 #include "test_support/results.hpp"
 
@@ -100,6 +102,25 @@ TEST_SUITE("unit.fault_plan") {
       CHECK_FALSE(fault_plan::parse(text));
       fault_plan::clear();
     }
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "each injected failure adds a byte to the file that is named for it") {
+    const auto file =
+        std::filesystem::temp_directory_path() / ("mp_fault_mark_" + std::to_string(current_pid()));
+    std::filesystem::remove(file);
+    fault_plan::mark_in(file.string().c_str());
+    fault_plan::fail(Call::launch, 1, Condition::out_of_memory);
+    fault_plan::fail(Call::wait_one, 1, Condition::out_of_memory);
+    CHECK(pass(Call::launch) == Condition::out_of_memory);
+    CHECK(std::filesystem::file_size(file) == 1);
+    CHECK(pass(Call::launch) == success);
+    CHECK(pass(Call::wait_one) == Condition::out_of_memory);
+    CHECK(std::filesystem::file_size(file) == 2);
+    fault_plan::clear();
+    fault_plan::fail(Call::launch, 1, Condition::out_of_memory);
+    CHECK(pass(Call::launch) == Condition::out_of_memory);
+    CHECK(std::filesystem::file_size(file) == 2);
+    std::filesystem::remove(file);
   }
 
   TEST_CASE("no fallback is forced that nobody named") {

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -21,16 +22,30 @@ struct Slot {
 struct Plan {
   std::array<Slot, fault_table.size()> slots;
   std::atomic<std::uint64_t> injected{0};
+  std::array<char, 512> mark{};  ///< path of the file that counts injected failures; empty = none
 
   Slot& of(Call call) noexcept { return slots[static_cast<std::size_t>(call)]; }
 };
 
 bool parse_into(Plan& plan, std::string_view text) noexcept;
 
+void set_mark(Plan& plan, const char* path) noexcept {
+  std::snprintf(plan.mark.data(), plan.mark.size(), "%s", path);
+}
+
+void leave_mark(const Plan& plan) noexcept {
+  if (plan.mark.front() == '\0') return;
+  if (std::FILE* file = std::fopen(plan.mark.data(), "ab")) {
+    std::fputc('x', file);
+    std::fclose(file);
+  }
+}
+
 Plan& plan() noexcept {
   static Plan& instance = *[] {
     auto* made = new Plan;  // never destroyed: fault points are reached during static destruction
     if (const char* text = std::getenv("MULTIPROCESSING_FAULT")) parse_into(*made, text);
+    if (const char* path = std::getenv("MULTIPROCESSING_FAULT_MARK")) set_mark(*made, path);
     return made;
   }();
   return instance;
@@ -98,6 +113,7 @@ std::optional<Error> fault_point(Call call) noexcept {
   const auto number = slot.seen.fetch_add(1) + 1;
   if (number != slot.fails_at.load()) return std::nullopt;
   ++current.injected;
+  leave_mark(current);
   return Error{slot.condition, 0, fault_row(call).name};
 }
 
@@ -126,10 +142,12 @@ void clear() noexcept {
     slot.cut = 0;
   }
   plan().injected = 0;
+  plan().mark.front() = '\0';
 }
 
 std::uint64_t count(Call call) noexcept { return plan().of(call).seen; }
 std::uint64_t injected() noexcept { return plan().injected; }
+void mark_in(const char* path) noexcept { set_mark(plan(), path); }
 bool parse(std::string_view text) noexcept { return parse_into(plan(), text); }
 
 }  // namespace fault_plan

@@ -1,8 +1,9 @@
-// What the soak programs have in common: their arguments.
+// What the programs here have in common: their arguments, and the line that they end with.
 #pragma once
 
 #include <multiprocessing/context.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -24,6 +25,12 @@ inline bool judged_by_time(int argc, char** argv) {
   for (int i = 1; i < argc; ++i)
     if (std::string_view(argv[i]) == "--judge-times") return true;
   return false;
+}
+
+/// The last line, without which wine's status counts for nothing; and the status.
+inline int verdict(bool good) {
+  std::printf("%s\n", good ? "[program] passed" : "[program] FAILED");
+  return good ? 0 : 1;
 }
 
 /// Under an emulator children are started through it.

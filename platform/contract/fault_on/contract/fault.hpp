@@ -2,6 +2,7 @@
 // this process or, for children, from the environment:
 //   MULTIPROCESSING_FAULT=call:N:condition[,…]   the N-th call (from 1) of that name fails
 //   MULTIPROCESSING_FAULT=call:cut:BYTES         each such read or write handles at most BYTES
+//   MULTIPROCESSING_FAULT_MARK=path              each failure that is injected adds one byte to this file
 //   MULTIPROCESSING_FORCE=name[,…]               fallbacks to take
 #pragma once
 
@@ -31,6 +32,9 @@ void clear() noexcept;
 [[nodiscard]] std::uint64_t count(Call call) noexcept;
 /// How many failures were injected since the start or clear().
 [[nodiscard]] std::uint64_t injected() noexcept;
+/// Each injected failure adds one byte to this file until clear(): so a test sees those of other processes
+/// too, forked ones with it. The path has at most 511 bytes.
+void mark_in(const char* path) noexcept;
 /// Adds what the text, in the form of MULTIPROCESSING_FAULT, says; false if it makes no sense.
 bool parse(std::string_view text) noexcept;
 

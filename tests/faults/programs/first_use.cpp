@@ -1,0 +1,74 @@
+// ctest: timeout=300
+// What a program makes once and keeps — its key, its event loop — cannot be made at first: the failure is
+// reported, nothing is left of it, and the next attempt succeeds. A program of its own, because in a test
+// binary both were made long before.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "contract/fault.hpp"
+#include "figures.hpp"
+#include "test_support/leak_check.hpp"
+
+namespace mp = multiprocessing;
+namespace platform = multiprocessing::platform;
+using namespace std::chrono_literals;
+
+namespace {
+
+int add(int a, int b) { return a + b; }
+
+/// Whether `attempt` throws OSError with each condition of the call, and leaves nothing.
+template <class Attempt>
+bool each_failure_is_reported(platform::Call call, Attempt attempt) {
+  bool good = true;
+  const auto& row = platform::fault_row(call);
+  for (const auto condition : row.distinct()) {
+    const auto before = mp::test_support::holdings();
+    platform::fault_plan::clear();
+    platform::fault_plan::fail(call, 1, condition);
+    bool reported = false;
+    try {
+      attempt();
+    } catch (const mp::OSError&) {
+      reported = true;
+    }
+    const bool injected = platform::fault_plan::injected() == 1;
+    const bool clean = mp::test_support::returns_to(before) && mp::active_children().empty();
+    platform::fault_plan::clear();
+    std::printf("%s as %s: %s, %s, %s\n", row.name, platform::name_of(condition),
+                injected ? "injected" : "NOT INJECTED", reported ? "reported" : "NOT REPORTED",
+                clean ? "nothing is left" : "SOMETHING IS LEFT");
+    good = good && injected && reported && clean;
+  }
+  return good;
+}
+
+bool key_is_drawn_again() {
+  mp::Process p(add, 1, 2);
+  const bool reported = each_failure_is_reported(platform::Call::random_bytes, [&] { p.start(); });
+  p.start();
+  p.join();
+  return reported && p.exitcode() == 0;
+}
+
+bool loop_is_made_again() {
+  const mp::TimeLimit limit(60s);
+  const bool by_call =
+      each_failure_is_reported(platform::Call::event_loop_create, [] { mp::call_async(add, 1, 2); });
+  const bool by_limit =
+      each_failure_is_reported(platform::Call::event_loop_create, [&] { static_cast<void>(limit.token()); });
+  return by_call && by_limit && mp::call_async(add, 1, 2).result() == 3 && !limit.token().stop_requested();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  figures::use_launcher(argv[0]);
+  const bool key = key_is_drawn_again();
+  const bool loop = loop_is_made_again();
+  return figures::verdict(key && loop);
+}
