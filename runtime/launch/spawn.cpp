@@ -1,10 +1,12 @@
 // The start method "spawn": the program is executed anew, and everything that its child needs is written to
 // it.
 #include <array>
+#include <chrono>
 #include <multiprocessing/errors.hpp>
 #include <utility>
 
 #include "contract/system.hpp"
+#include "contract/wait.hpp"
 #include "launch/child_main.hpp"
 #include "launch/process_state.hpp"
 #include "launch/self.hpp"
@@ -15,6 +17,9 @@
 
 namespace multiprocessing::runtime {
 namespace {
+
+/// How long a child that has closed its end of the control channel gets to end by itself.
+constexpr std::chrono::seconds time_to_end(1);
 
 struct Program {
   std::string launch;             ///< what is executed
@@ -80,44 +85,46 @@ class SpawnStrategy : public StartStrategy {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "spawn"; }
 
-  [[nodiscard]] StartedChild start(StartRequest& request) override {
+  [[nodiscard]] platform::ChildProcess start(StartRequest& request) override {
     if (!can_be_re_executed())
       throw RuntimeError(
           "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
           "executed anew, and would run main() instead of its target");
     const auto record = write_record(request);
-    auto ends = open_control_channel(request.in_flight);
-    const auto launch = plan_launch(request, ends.second.get());
-    StartedChild child{value_or_throw(platform::launch(launch), launch.executable), std::move(ends.first)};
-    ends.second.close();  // now only the child holds it, and its death is the channel's end
-    deliver(child, record, request.stop);
-    return child;
+    request.in_flight.open_channel();
+    const auto launch = plan_launch(request, request.in_flight.child_end());
+    auto child = platform::launch(launch);
+    if (!child) throw_launch_error(child.error(), launch);
+    request.in_flight.close_child_ends();
+    deliver(*child, record, request);
+    return *std::move(child);
   }
 
  private:
-  static void deliver(StartedChild& child, const detail::Encoder& record, const StopToken& stop) {
-    const StopWakeup wakeup(stop);
-    const auto sent = send_frame(child.control, FrameKind::bootstrap, record.bytes(),
-                                 platform::Deadline::never(), wakeup.get());
+  [[noreturn]] static void throw_launch_error(const platform::Error& error,
+                                              const platform::LaunchRequest& launch) {
+    const bool folder = std::string_view(error.call) == "chdir";
+    throw_os_error(error, folder ? launch.working_directory : launch.executable);
+  }
+
+  static void deliver(platform::ChildProcess& child, const detail::Encoder& record, StartRequest& request) {
+    const StopWakeup wakeup(request.stop);
+    const auto sent = send_frame(request.in_flight.parent_end(), FrameKind::bootstrap, record.bytes(),
+                                 request.deadline, wakeup.get());
     if (sent) return;
+    const bool ended = sent.error().condition == platform::Condition::broken;
+    // A child that ended before it read all of it is a child that ended: its exit code tells how. The channel
+    // breaks a moment before the end is known, and a kill in between would take the place of that code.
+    if (ended)
+      static_cast<void>(platform::wait_one(child.sentinel(), platform::Deadline::after(time_to_end)));
     // Whoever reads no more shall not wait for the rest either.
-    static_cast<void>(child.process.send(platform::StopSignal::kill));
-    // A child that ended before it read all of it is a child that ended: its exit code tells how.
-    if (sent.error().condition == platform::Condition::broken) return;
+    static_cast<void>(child.send(platform::StopSignal::kill));
+    if (ended) return;
     throw_os_error(sent.error(), "the arguments of the child");
   }
 };
 
 }  // namespace
-
-std::pair<platform::Channel, platform::Channel> open_control_channel(detail::InFlight& in_flight) {
-  auto ends = in_flight.open([](auto& handles) {
-    auto opened = platform::channel_pair();
-    if (opened) handles.insert(handles.end(), {opened->first.get(), opened->second.get()});
-    return opened;
-  });
-  return value_or_throw(std::move(ends), "the control channel");
-}
 
 std::unique_ptr<StartStrategy> make_spawn_strategy() { return std::make_unique<SpawnStrategy>(); }
 

@@ -35,17 +35,25 @@ struct TimeLimit::State {
 
 constinit thread_local TimeLimit::State* TimeLimit::State::innermost = nullptr;
 
+namespace {
+
+/// The application's callbacks may block; the reactor must not. Nor may they wait for each other.
+void request_stop_aside(const StopSource& due) {
+  const auto request = [due]() mutable { due.request_stop(); };
+  if (!platform::run_in_background(request)) StopSource(due).request_stop();
+}
+
+}  // namespace
+
 void TimeLimit::State::start_timer() {
-  timer_pid = platform::current_pid();
   timer.reset();
   if (!source) source.emplace();
-  if (deadline.is_never()) return;
-  if (deadline.expired()) {
+  if (deadline.expired())
     source->request_stop();
-    return;
-  }
-  timer = runtime::value_or_throw(
-      runtime::reactor().at(deadline, [due = *source]() mutable { due.request_stop(); }));
+  else if (!deadline.is_never())
+    timer = runtime::value_or_throw(
+        runtime::reactor().at(deadline, [due = *source] { request_stop_aside(due); }));
+  timer_pid = platform::current_pid();  // last: what fails here is tried again by the next token()
 }
 
 void TimeLimit::State::stop_timer() noexcept {
