@@ -1,14 +1,44 @@
 // The leak counters, on the counts that the contract offers. Knows no doctest: programs use it, too.
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <system_error>
 #include <thread>
 
+#include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "test_support/leak_check.hpp"
 
 namespace multiprocessing::test_support {
 
 Holdings holdings() { return {platform::open_handle_count(), platform::thread_count()}; }
+
+std::optional<int> child_count() {
+  const std::string own_pid = std::to_string(platform::current_pid());
+  std::string self;
+  std::ifstream("/proc/self/stat") >> self;
+  if (self != own_pid) return std::nullopt;  // no such list, or, under wine, one that counts otherwise
+  std::error_code error;
+  const std::filesystem::directory_iterator processes("/proc", error);
+  if (error) return std::nullopt;
+  int count = 0;
+  for (const auto& entry : processes) {
+    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string text;
+    std::getline(file, text);
+    const auto name_end = text.rfind(')');  // pid (name) state parent …
+    if (name_end == std::string::npos) continue;
+    std::istringstream words(text.substr(name_end + 1));
+    std::string state, parent;
+    words >> state >> parent;
+    if (parent == own_pid) ++count;
+  }
+  return count;
+}
 
 bool eventually(const std::function<bool()>& holds) {
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -15,6 +15,10 @@ struct Holdings {
 };
 [[nodiscard]] Holdings holdings();
 
+/// The system's own count of this process's children, those that ended and were not reaped with them; nullopt
+/// where there is no such list (on Windows a child that is not let go of is an open handle).
+[[nodiscard]] std::optional<int> child_count();
+
 /// Whether the process comes back to what it had: at once or, where something ends in the background,
 /// within ten seconds. A thread that was joined may be counted an instant longer, and a system's own
 /// threads end when they are idle, so that fewer threads than before are right, and fewer handles with
