@@ -71,7 +71,8 @@ class Future {
   bool cancel() { return core_->cancel(); }
   [[nodiscard]] bool cancelled() const { return core_->cancelled(); }
   /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the
-  /// library. Must not throw.
+  /// library that does nothing else. It may start processes and wait for futures, but not for another
+  /// callback: they run one after the other. Must not throw.
   void add_done_callback(std::function<void(Future)> callback) {
     core_->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
   }

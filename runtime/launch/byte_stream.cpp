@@ -1,8 +1,10 @@
 // ByteStream: the parent's end of a child's standard stream.
 #include <multiprocessing/byte_stream.hpp>
 #include <multiprocessing/errors.hpp>
+#include <mutex>
 #include <utility>
 
+#include "launch/registry_mutex.hpp"
 #include "launch/stream_state.hpp"
 #include "support/errors.hpp"
 #include "support/wait.hpp"
@@ -53,7 +55,9 @@ void ByteStream::write(ByteView bytes, StopToken stop) {
 }
 
 void ByteStream::close() noexcept {
-  if (state_) state_->channel.close();
+  if (!state_) return;
+  const std::scoped_lock lock(runtime::registry_mutex());  // a fork shall not see the number and close it
+  state_->channel.close();
 }
 
 NativeHandle ByteStream::native() const {

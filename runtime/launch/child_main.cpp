@@ -3,8 +3,13 @@
 
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <iostream>
+#include <memory>
 #include <multiprocessing/freeze_support.hpp>
+#include <multiprocessing/process.hpp>
+#include <new>
+#include <typeinfo>
 
 #include "contract/console.hpp"
 #include "contract/crash.hpp"
@@ -24,9 +29,28 @@ struct TracedCall {
   detail::Encoder* result;
 };
 
+/// Ends the process with 0 when its thread is being ended, as by pthread_exit: that unwinds the stack without
+/// an exception, and nothing may stop it.
+class WhileBodyRuns {
+ public:
+  WhileBodyRuns() = default;
+  WhileBodyRuns(const WhileBodyRuns&) = delete;
+  WhileBodyRuns& operator=(const WhileBodyRuns&) = delete;
+  ~WhileBodyRuns() {
+    if (!returned_ && std::uncaught_exceptions() == before_) multiprocessing::exit(0);
+  }
+  void returned() noexcept { returned_ = true; }
+
+ private:
+  const int before_ = std::uncaught_exceptions();
+  bool returned_ = false;
+};
+
 void call_body(void* argument) {
   const auto& call = *static_cast<TracedCall*>(argument);
+  WhileBodyRuns runs;
   call.body(call.result);
+  runs.returned();
 }
 
 void print_exception(const ExceptionReport& report) {
@@ -41,6 +65,42 @@ void send_report(ParentLink& link, FrameKind kind, const detail::Encoder& body) 
   static_cast<void>(send_frame(link.channel(), kind, body.bytes(), platform::Deadline::never()));
 }
 
+/// What is needed when an exception escapes, fetched before, since it may say that there is no memory.
+class Precaution {
+ public:
+  Precaution() : reserve_(new std::byte[64 * 1024]) {
+    ExceptionReport report;
+    report.type_name = "std::bad_alloc";
+    report.message = "there was no memory to describe an exception";
+    report.known_type = known_type_of(typeid(std::bad_alloc));
+    detail::encode(plain_, report);
+  }
+
+  /// Describes what is being handled, to the parent and, if `aloud`, on standard error.
+  void report(ParentLink& link, const platform::ThrowTrace& trace, bool aloud) noexcept {
+    reserve_.reset();
+    bool sent = false;
+    try {
+      const auto report = describe_current_exception(trace);
+      detail::Encoder encoder;
+      detail::encode(encoder, report);
+      send_report(link, FrameKind::raised, encoder);
+      sent = true;
+      flush_standard_streams();  // what the target printed stands before its exception
+      if (aloud) print_exception(report);
+    } catch (...) {
+      if (!sent) send_report(link, FrameKind::raised, plain_);
+      flush_standard_streams();
+      if (aloud)
+        platform::write_to_standard_error("a process ended by an exception and had no memory left\n");
+    }
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> reserve_;
+  detail::Encoder plain_;
+};
+
 }  // namespace
 
 void arm_crash_report_to(ParentLink& link) {
@@ -51,18 +111,14 @@ void arm_crash_report_to(ParentLink& link) {
 
 int run_and_report(ParentLink& link, const bool& wants_result,
                    const std::function<void(detail::Encoder*)>& body) {
+  Precaution precaution;
   detail::Encoder result;
   platform::ThrowTrace trace;
   TracedCall call{body, &result};
   try {
     platform::call_traced(call_body, &call, trace);
   } catch (...) {
-    const auto report = describe_current_exception(trace);
-    detail::Encoder encoder;
-    detail::encode(encoder, report);
-    send_report(link, FrameKind::raised, encoder);
-    flush_standard_streams();  // what the target printed stands before its exception
-    if (!wants_result) print_exception(report);
+    precaution.report(link, trace, !wants_result);
     return 1;
   }
   if (wants_result) send_report(link, FrameKind::finished, result);

@@ -1,6 +1,5 @@
 // The start method "fork": the child is a copy of this process and needs nothing to be written.
 #include <atomic>
-#include <filesystem>
 #include <multiprocessing/errors.hpp>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "launch/process_state.hpp"
 #include "launch/self.hpp"
 #include "launch/start_strategy.hpp"
+#include "support/callbacks.hpp"
 #include "support/errors.hpp"
 #include "support/log.hpp"
 #include "support/reactor.hpp"
@@ -31,8 +31,8 @@ class RegistryLock {
 
 void warn_of_threads() {
   static std::atomic<bool> warned{false};
-  // The library's own thread rests while the process forks.
-  const int own = reactor_runs() ? 1 : 0;
+  // The library's own threads hold nothing while the process forks.
+  const int own = (reactor_runs() ? 1 : 0) + (callback_thread_runs() ? 1 : 0);
   if (platform::thread_count().value_or(1) > 1 + own + (self().is_child() ? 1 : 0) && !warned.exchange(true))
     log(Level::warning,
         "fork in a process that has threads: a lock that one of them holds stays locked in the child for "
@@ -52,19 +52,11 @@ void prepare_reports() {
   static_cast<void>(prepared);
 }
 
-void check_working_directory(const std::string& path) {
-  std::error_code error;
-  const std::u8string text(path.begin(), path.end());
-  if (path.empty() || std::filesystem::is_directory(std::filesystem::path(text), error)) return;
-  throw_os_error({platform::Condition::not_found, 0, "chdir"}, path);
-}
-
-void apply(const StartRequest& request) {
+void apply(StartRequest& request) {
   const auto& options = request.options;
   value_or_throw(platform::bind_standard_streams(request.streams), "the standard streams");
-  for (const auto& stream :
-       request.streams)  // a second copy would outlive the program's closing of its streams
-    if (stream.source == platform::StreamBinding::Source::handle) platform::close_handle(stream.handle);
+  request.in_flight
+      .close_child_streams();  // a second copy would outlive the program's closing of its streams
   if (!options.working_directory.empty())
     value_or_throw(platform::change_working_directory(options.working_directory), options.working_directory);
   if (options.environment) {
@@ -77,56 +69,55 @@ void apply(const StartRequest& request) {
                    "priority");
 }
 
-[[noreturn]] void run_forked_child(StartRequest& request, platform::Channel control) {
+/// Nothing may leave this: the copy of the parent's stack that lies below it is not the child's.
+[[noreturn]] void run_forked_child(StartRequest& request) noexcept try {
   const platform::ProcessIdentity parent{request.settings.parent_pid, request.settings.parent_start_time};
-  const auto link = std::make_shared<ParentLink>(std::move(control), parent);
+  const auto link = std::make_shared<ParentLink>(request.in_flight.become_child(), parent);
+  request.subject.now_in_child();
   self().become(request.settings, link, true);
   const int code = run_and_report(*link, request.settings.wants_result, [&](detail::Encoder* result) {
     apply(request);
     arm_crash_report_to(*link);
     watch_parent(link, request.settings.keep_running);
+    log(Level::info, "child process calling self.run()");
     request.subject.run(request.settings.wants_result ? result : nullptr);
   });
   leave_forked_child(code);
+} catch (...) {
+  platform::write_to_standard_error("a forked child had no memory to begin with\n");
+  platform::end_now(1);
 }
 
 class ForkStrategy : public StartStrategy {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "fork"; }
 
-  [[nodiscard]] StartedChild start(StartRequest& request) override {
+  [[nodiscard]] platform::ChildProcess start(StartRequest& request) override {
     warn_of_threads();
     prepare_reports();
-    check_working_directory(request.options.working_directory);
     const auto parent = platform::current_identity();
     request.settings.parent_pid = parent.pid;
     request.settings.parent_start_time = parent.start_time;
-    auto ends = open_control_channel(request.in_flight);
+    request.in_flight.open_channel();
     flush_standard_streams();  // or the child would write the parent's buffers a second time
-    return divide(request, ends);
+    auto child = divide(request);
+    request.in_flight.close_child_ends();
+    return child;
   }
 
  private:
-  static StartedChild divide(StartRequest& request, std::pair<platform::Channel, platform::Channel>& ends) {
-    bool in_child = false;
-    platform::ChildProcess child;
-    {
-      ForkGuard guard;
-      const RegistryLock lock;
-      auto outcome = value_or_throw(platform::fork_process({}), "a child of this process");
-      in_child = outcome.in_child;
-      child = std::move(outcome.child);
-      if (in_child) {
-        guard.in_child();
-        detail::Registry::instance().forget_in_child(request.in_flight);
-      } else {
-        guard.in_parent();
-      }
+  static platform::ChildProcess divide(StartRequest& request) {
+    ForkGuard guard;
+    const RegistryLock lock;
+    auto outcome = value_or_throw(platform::fork_process({}), "a child of this process");
+    if (!outcome.in_child) {
+      guard.in_parent();
+      return std::move(outcome.child);
     }
-    if (!in_child) return {std::move(child), std::move(ends.first)};
-    ends.first.close();
-    request.subject.now_in_child();
-    run_forked_child(request, std::move(ends.second));
+    guard.in_child();
+    detail::Registry::instance().forget_in_child(request.in_flight);
+    detail::Registry::instance().unlock();
+    run_forked_child(request);
   }
 };
 

@@ -58,6 +58,7 @@ ProcessState::ProcessState(SelfTag)
 ProcessState::~ProcessState() {
   const std::scoped_lock lock(registry_mutex());
   Registry::instance().remove(this);
+  release_handles();
 }
 
 std::shared_ptr<ProcessState> ProcessState::of_this_process() {
@@ -89,11 +90,11 @@ void ProcessState::check_started(const char* member) const {
     throw AssertionError(std::string(member) + "(): " + quoted(name_) + " was not started");
 }
 
-void ProcessState::check_may_start() const {
+void ProcessState::check_may_start(bool in_daemon) const {
   check_usable("start");
   if (is_self_ || phase_ != Phase::created)
     throw AssertionError("start(): " + quoted(name_) + " was started before; a process object starts once");
-  if (runtime::self().daemon())
+  if (in_daemon)
     throw AssertionError(
         "start(): this process is daemonic, and daemonic processes are not allowed to have children");
 }
@@ -121,50 +122,38 @@ runtime::ChildSettings ProcessState::settings() const {
   return settings;
 }
 
-std::array<platform::StreamBinding, 3> ProcessState::open_streams(std::array<platform::Handle, 3>& child_ends,
-                                                                  InFlight& in_flight) {
-  using Source = platform::StreamBinding::Source;
+std::array<platform::StreamBinding, 3> ProcessState::open_streams(InFlight& in_flight) {
   const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
   std::array<platform::StreamBinding, 3> bindings;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == Stdio::null) bindings[i].source = Source::null;
-    if (wanted[i] != Stdio::pipe) continue;
-    const auto direction = i == 0 ? platform::Direction::child_reads : platform::Direction::child_writes;
-    auto pipe = in_flight.open([&](auto& handles) {
-      auto opened = platform::stream_pipe(direction);
-      if (opened) handles.insert(handles.end(), {opened->child.get(), opened->parent.get()});
-      return opened;
-    });
-    if (!pipe) runtime::throw_os_error(pipe.error(), "a standard stream of " + quoted(name_));
-    child_ends[i] = std::move(pipe->child);
-    bindings[i] = {Source::handle, child_ends[i].get()};
-    streams_[i].emplace(std::make_unique<StreamState>(std::move(pipe->parent), i == 0));
+    if (wanted[i] == Stdio::null) bindings[i].source = platform::StreamBinding::Source::null;
+    if (wanted[i] == Stdio::pipe) bindings[i] = in_flight.open_stream(i);
   }
   return bindings;
 }
 
-void ProcessState::start(runtime::Subject& subject, bool wants_result, const StopToken& stop) {
+void ProcessState::start(runtime::Subject& subject, bool wants_result, const StopToken& stop,
+                         platform::Deadline deadline) {
   if (runtime::exit_rule_is_due()) std::atexit(multiprocessing_at_exit);
   Registry::instance().look_at_some();
+  const bool in_daemon = runtime::self().daemon();
   {
     const std::scoped_lock lock(registry_mutex());
-    check_may_start();
+    check_may_start(in_daemon);
     phase_ = Phase::starting;
   }
   try {
     auto& strategy = runtime::strategy_for(with_.method);
     InFlight in_flight;
-    std::array<platform::Handle, 3> child_ends;
-    const auto streams = open_streams(child_ends, in_flight);
-    runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop};
+    const auto streams = open_streams(in_flight);
+    runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop, deadline};
     request.settings.wants_result = wants_result;
     request.settings.start_method =
         *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
-    launched(strategy.start(request), wants_result);
+    launched(strategy.start(request), in_flight, wants_result);
     task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
   } catch (...) {
     const std::scoped_lock lock(registry_mutex());
-    for (auto& stream : streams_) stream.reset();
     phase_ = Phase::created;
     throw;
   }
@@ -172,15 +161,17 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
     runtime::log(Level::info, "started " + quoted(name()) + ", pid " + std::to_string(pid_));
 }
 
-void ProcessState::launched(runtime::StartedChild child, bool wants_result) {
+void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) {
   const std::scoped_lock lock(registry_mutex());
-  if (wants_result) ++pins_;  // until done_reading()
-  child_ = std::move(child.process);
-  control_ = std::move(child.control);
+  Registry::instance().add(shared_from_this());  // first: a child without its channel ends by itself
+  if (wants_result) ++pins_;                     // until done_reading()
+  child_ = std::move(child);
+  control_ = std::move(in_flight.parent_end_);
   control_open_ = true;
+  for (std::size_t i = 0; i < streams_.size(); ++i)
+    if (in_flight.parent_streams_[i]) streams_[i].emplace(std::move(in_flight.parent_streams_[i]));
   pid_ = child_.pid();
   phase_ = Phase::running;
-  Registry::instance().add(shared_from_this());
 }
 
 // ---- what the child tells, and its end; the mutex is held
@@ -457,9 +448,12 @@ Sentinel ProcessState::sentinel() {
 }
 
 std::vector<std::byte> ProcessState::authkey() {
-  const std::scoped_lock lock(registry_mutex());
-  check_usable("authkey");
-  return authkey_.empty() ? runtime::self().authkey() : authkey_;
+  {
+    const std::scoped_lock lock(registry_mutex());
+    check_usable("authkey");
+    if (!authkey_.empty()) return authkey_;
+  }
+  return runtime::self().authkey();
 }
 
 void ProcessState::set_authkey(std::vector<std::byte> key) {

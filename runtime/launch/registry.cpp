@@ -33,16 +33,6 @@ struct Registry::State {
 
 Registry::Registry() : state_(std::make_unique<State>()) {}
 
-InFlight::InFlight() {
-  const std::scoped_lock lock(registry_mutex());
-  Registry::instance().state_->in_flight.insert(this);
-}
-
-InFlight::~InFlight() {
-  const std::scoped_lock lock(registry_mutex());
-  Registry::instance().state_->in_flight.erase(this);
-}
-
 Registry& Registry::instance() {
   static Registry& instance = *new Registry;
   return instance;
@@ -51,7 +41,14 @@ Registry& Registry::instance() {
 void Registry::add(std::shared_ptr<ProcessState> state) {
   state_->holding.insert(state.get());
   state_->running.push_back(std::move(state));
+  // A forked child puts them there and must not need memory for it.
+  auto& abandoned = state_->abandoned;
+  const std::size_t needed = abandoned.size() + state_->running.size();
+  if (abandoned.capacity() < needed) abandoned.reserve(2 * needed);
 }
+
+void Registry::add(InFlight* start) { state_->in_flight.insert(start); }
+void Registry::remove(InFlight* start) noexcept { state_->in_flight.erase(start); }
 
 void Registry::remove(ProcessState* state) noexcept {
   auto& running = state_->running;
@@ -95,8 +92,7 @@ void Registry::unlock() noexcept { registry_mutex().unlock(); }
 
 void Registry::forget_in_child(const InFlight& own) noexcept {
   for (const InFlight* start : state_->in_flight)
-    if (start != &own)
-      for (const auto handle : start->handles_) platform::close_handle(handle);
+    if (start != &own) start->close_copies();
   state_->in_flight.clear();
   for (ProcessState* state : state_->holding) state->release_handles();
   state_->holding.clear();

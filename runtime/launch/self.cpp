@@ -82,8 +82,8 @@ std::string Self::name() const {
 }
 
 void Self::set_name(std::string name) {
-  const std::scoped_lock lock(state_->mutex);
   set_log_process_name(name);
+  const std::scoped_lock lock(state_->mutex);
   state_->name = std::move(name);
 }
 

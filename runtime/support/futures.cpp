@@ -9,6 +9,7 @@
 #include <string>
 
 #include "contract/process.hpp"
+#include "support/callbacks.hpp"
 #include "support/deadline.hpp"
 #include "support/log.hpp"
 
@@ -66,7 +67,10 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     waiting.swap(callbacks);
     changed.notify_all();
   }
-  for (const auto& callback : waiting) call_back(callback);
+  if (!waiting.empty())
+    runtime::run_callback([waiting = std::move(waiting)] {
+      for (const auto& callback : waiting) call_back(callback);
+    });
   return true;
 }
 

@@ -2,10 +2,12 @@
 #include <multiprocessing/logging.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -71,8 +73,10 @@ class LogState {
   std::shared_ptr<const LogSink> sink;  ///< changed with both mutexes held, read with one
   const std::unique_ptr<spdlog::logger> logger;
 
-  /// Held while the sink runs, so that it gets one record at a time; see SinkLock.
-  std::mutex sink_mutex;
+  /// Held while the sink runs, so that it gets one record at a time; see SinkLock. A forked child gets a new
+  /// one.
+  std::timed_mutex* sink_mutex = new std::timed_mutex;
+  bool sink_rests = false;  ///< lock_log() has its mutex
 
   /// To be called with `mutex` held, after level, appearance or sink have changed.
   void update_threshold();
@@ -86,16 +90,15 @@ LogState& state() {
 /// Whether this thread runs the sink, and so holds its mutex.
 thread_local bool in_sink = false;
 
-/// The sink's mutex, unless this thread is inside the sink already: a sink may replace itself, or fork. (A
-/// recursive mutex would not do: a forked child cannot unlock its parent's.)
+/// The sink's mutex, unless this thread is inside the sink already: a sink may replace itself, or fork.
 class SinkLock {
  public:
-  explicit SinkLock(LogState& log) : lock_(log.sink_mutex, std::defer_lock) {
+  explicit SinkLock(LogState& log) : lock_(*log.sink_mutex, std::defer_lock) {
     if (!in_sink) lock_.lock();
   }
 
  private:
-  std::unique_lock<std::mutex> lock_;
+  std::unique_lock<std::timed_mutex> lock_;
 };
 
 /// False if there is no sink.
@@ -195,13 +198,28 @@ void set_log_settings(LogSettings settings) {
 }
 
 void lock_log() noexcept {
-  if (!in_sink) state().sink_mutex.lock();
-  state().mutex.lock();
+  constexpr std::chrono::milliseconds patience(200);  // a sink writes a line
+  LogState& log = state();
+  const bool rests = !in_sink && log.sink_mutex->try_lock_for(patience);
+  log.mutex.lock();
+  log.sink_rests = rests;
 }
 
 void unlock_log() noexcept {
-  state().mutex.unlock();
-  if (!in_sink) state().sink_mutex.unlock();
+  LogState& log = state();
+  const bool rested = log.sink_rests;
+  log.mutex.unlock();
+  if (rested) log.sink_mutex->unlock();
+}
+
+void unlock_log_in_child() noexcept {
+  LogState& log = state();
+  in_sink = false;
+  // Not destroyed: it belongs to the parent, and whoever runs it is not here.
+  if (!log.sink_rests) new (&log.sink) std::shared_ptr<const LogSink>();
+  log.sink_mutex = new std::timed_mutex;
+  log.update_threshold();
+  log.mutex.unlock();
 }
 
 }  // namespace runtime

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "support/callbacks.hpp"
 #include "support/errors.hpp"
 #include "support/log.hpp"
 #include "support/wait.hpp"
@@ -45,14 +46,13 @@ bool in_reactor_thread() noexcept {
 ForkGuard::ForkGuard() {
   if (in_reactor_thread())
     throw RuntimeError(
-        "a process cannot be forked from a callback of this library, whose thread it runs in; start it from "
-        "a "
-        "thread of your own, or with the start method \"spawn\"");
+        "a process cannot be forked in the thread of this library's event loop, which has to rest meanwhile");
   drop_kept_wait_set();
   slot().mutex.lock();
   loop_ = slot().loop.load(std::memory_order_relaxed);
-  // First the loop, then the log: a callback that it waits for may want to log.
+  // First the loop, then the others: what it waits for may want to log, or to call back.
   if (loop_ != nullptr) loop_->quiesce();
+  lock_callbacks();
   lock_log();
 }
 
@@ -60,22 +60,22 @@ ForkGuard::~ForkGuard() {
   if (!done_) in_parent();
 }
 
-void ForkGuard::unlock() noexcept {
-  unlock_log();
-  slot().mutex.unlock();
-  done_ = true;
-}
-
 void ForkGuard::in_parent() noexcept {
   if (loop_ != nullptr) loop_->resume();
-  unlock();
+  unlock_log();
+  unlock_callbacks();
+  slot().mutex.unlock();
+  done_ = true;
 }
 
 void ForkGuard::in_child() noexcept {
   // Not destroyed: that would run the destructors of callbacks that belong to the parent.
   if (loop_ != nullptr) loop_->abandon_in_child();
   slot().loop.store(nullptr, std::memory_order_release);
-  unlock();
+  unlock_log_in_child();
+  abandon_callbacks();
+  slot().mutex.unlock();
+  done_ = true;
 }
 
 }  // namespace multiprocessing::runtime

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "contract/process.hpp"
+#include "contract/system.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
 #include "support/reactor.hpp"
@@ -38,9 +39,8 @@ constinit thread_local TimeLimit::State* TimeLimit::State::innermost = nullptr;
 namespace {
 
 /// The application's callbacks may block; the reactor must not. Nor may they wait for each other.
-void request_stop_aside(const StopSource& due) {
-  const auto request = [due]() mutable { due.request_stop(); };
-  if (!platform::run_in_background(request)) StopSource(due).request_stop();
+void request_stop_aside(StopSource due) {
+  if (!platform::run_in_background([due]() mutable { due.request_stop(); })) due.request_stop();
 }
 
 }  // namespace

@@ -118,13 +118,6 @@ const std::array known_types = {
     KnownType{typeid(ConnectionError), from_code<ConnectionError>},
 };
 
-/// Position + 1, or 0.
-std::uint32_t known_type_of(const std::type_info& type) {
-  for (std::size_t i = 0; i < known_types.size(); ++i)
-    if (known_types[i].type == type) return static_cast<std::uint32_t>(i + 1);
-  return 0;
-}
-
 std::string message_of(const std::exception& exception) {
   try {
     const char* text = exception.what();
@@ -142,6 +135,13 @@ void add_code(ExceptionReport& report, const std::system_error& error) {
 }
 
 }  // namespace
+
+/// Position + 1, or 0.
+std::uint32_t known_type_of(const std::type_info& type) noexcept {
+  for (std::size_t i = 0; i < known_types.size(); ++i)
+    if (known_types[i].type == type) return static_cast<std::uint32_t>(i + 1);
+  return 0;
+}
 
 ExceptionReport describe_current_exception(const platform::ThrowTrace& trace) {
   ExceptionReport report;

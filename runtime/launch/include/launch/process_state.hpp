@@ -34,6 +34,7 @@ struct ChildReport {
 namespace multiprocessing::detail {
 
 class InFlight;
+class StreamState;
 
 /// Thread-safe. One mutex guards the states of all processes, so that a fork finds them whole; it is never
 /// held while anything blocks.
@@ -53,7 +54,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] Task* task() noexcept { return task_.get(); }
 
   // The members of Process that need no target; see process.hpp.
-  void start(runtime::Subject& subject, bool wants_result, const StopToken& stop);
+  void start(runtime::Subject& subject, bool wants_result, const StopToken& stop,
+             platform::Deadline deadline = platform::Deadline::never());
   bool join(platform::Deadline deadline, const StopToken& stop);
   [[nodiscard]] bool is_alive();
   void send(platform::StopSignal signal, const char* member);
@@ -98,11 +100,10 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
 
   void check_usable(const char* member) const;
   void check_started(const char* member) const;
-  void check_may_start() const;
+  void check_may_start(bool in_daemon) const;
   [[nodiscard]] runtime::ChildSettings settings() const;
-  [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(
-      std::array<platform::Handle, 3>& child_ends, InFlight& in_flight);
-  void launched(runtime::StartedChild child, bool wants_result);
+  [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(InFlight& in_flight);
+  void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result);
   bool refresh();
   void read_reports();
   void take_report(runtime::Frame frame);
@@ -148,8 +149,10 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   explicit ProcessState(SelfTag);
 };
 
-/// Handles of a start that is under way and of no state yet: a child that another thread forks meanwhile
-/// closes its copies, or it would keep a pipe of this one open.
+/// Owns the handles of a start that is under way and of no state yet: a child that another thread forks
+/// meanwhile closes its copies, or it would keep a pipe of this one open. They are opened, closed and handed
+/// over with the registry's mutex held, so that no fork ever sees the number of one that was closed: by then
+/// it could be another thread's file.
 class InFlight {
  public:
   InFlight();
@@ -157,16 +160,27 @@ class InFlight {
   InFlight& operator=(const InFlight&) = delete;
   ~InFlight();
 
-  /// Runs `make`, which opens handles and returns them, so that no fork comes between opening and noting.
-  template <class Make>
-  auto open(Make make) {
-    const std::scoped_lock lock(runtime::registry_mutex());
-    return make(handles_);
-  }
+  /// Throws OSError.
+  void open_channel();
+  platform::StreamBinding open_stream(std::size_t index);
+  [[nodiscard]] platform::Channel& parent_end() noexcept { return parent_end_; }
+  [[nodiscard]] platform::RawHandle child_end() const noexcept { return child_end_.get(); }
+  /// In the parent, once there is a child: now only that holds its ends, and its death is the channel's end.
+  void close_child_ends() noexcept;
+  /// In the forked child itself: its end of the channel. The parent's are closed.
+  [[nodiscard]] platform::Channel become_child() noexcept;
+  /// There, once they are its standard streams.
+  void close_child_streams() noexcept;
 
  private:
   friend class Registry;
-  std::vector<platform::RawHandle> handles_;
+  friend class ProcessState;
+  void close_copies() const noexcept;
+
+  platform::Channel parent_end_;
+  platform::Channel child_end_;
+  std::array<std::unique_ptr<StreamState>, 3> parent_streams_;
+  std::array<platform::Handle, 3> child_streams_;
 };
 
 /// The processes that this one has started. Never destroyed.
@@ -190,8 +204,11 @@ class Registry {
   friend class ProcessState;
   friend class InFlight;
   Registry();
+  // The mutex is held.
   void add(std::shared_ptr<ProcessState> state);
   void remove(ProcessState* state) noexcept;
+  void add(InFlight* start);
+  void remove(InFlight* start) noexcept;
   void look_at_some() noexcept;
 
   struct State;

@@ -8,10 +8,9 @@
 #include <multiprocessing/process_options.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "contract/channel.hpp"
+#include "contract/clock.hpp"
 #include "contract/process.hpp"
 #include "launch/settings.hpp"
 
@@ -40,14 +39,9 @@ struct StartRequest {
   const ProcessOptions& options;
   Subject& subject;
   std::array<platform::StreamBinding, 3> streams;
-  detail::InFlight& in_flight;  ///< notes the handles that the start opens
+  detail::InFlight& in_flight;  ///< owns the handles that the start opens
   const StopToken& stop;        ///< gives up delivering the arguments
-};
-
-/// A child that runs, and this process's end of the channel to it.
-struct StartedChild {
-  platform::ChildProcess process;
-  platform::Channel control;
+  platform::Deadline deadline;  ///< until when they must be delivered
 };
 
 class StartStrategy {
@@ -55,13 +49,10 @@ class StartStrategy {
   virtual ~StartStrategy() = default;
   /// "spawn", "fork" …
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  /// Throws OSError, RuntimeError, TypeError, SerializationError; there is no child then. Blocks.
-  [[nodiscard]] virtual StartedChild start(StartRequest& request) = 0;
+  /// Starts the child at the other end of `request.in_flight`. Throws OSError, RuntimeError, TypeError,
+  /// SerializationError, CancelledError, TimeoutError; there is no child then. Blocks.
+  [[nodiscard]] virtual platform::ChildProcess start(StartRequest& request) = 0;
 };
-
-/// The two ends of a control channel, noted as under way. Throws OSError.
-[[nodiscard]] std::pair<platform::Channel, platform::Channel> open_control_channel(
-    detail::InFlight& in_flight);
 
 [[nodiscard]] std::unique_ptr<StartStrategy> make_spawn_strategy();
 [[nodiscard]] std::unique_ptr<StartStrategy> make_fork_strategy();

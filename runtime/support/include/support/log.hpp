@@ -42,8 +42,12 @@ struct LogSettings {
 [[nodiscard]] LogSettings log_settings();
 void set_log_settings(LogSettings settings);
 
-/// For ForkGuard: no other thread is inside the log between the two.
+/// For ForkGuard: no other thread is inside the log between the two. A sink that runs is waited for, so that
+/// the child finds it whole, but not for ever: it may want a lock that the caller holds.
 void lock_log() noexcept;
 void unlock_log() noexcept;
+/// In a forked child, in place of unlock_log(). If the sink runs in some thread of the parent the child goes
+/// without: its records go to standard error.
+void unlock_log_in_child() noexcept;
 
 }  // namespace multiprocessing::runtime

@@ -13,13 +13,14 @@ namespace multiprocessing::runtime {
 /// Whether the loop, and so its thread, was made.
 [[nodiscard]] bool reactor_runs() noexcept;
 
-/// Whether this thread is the loop's: then a callback is running and must not block.
+/// Whether this thread is the loop's, which must not block and runs no function of the user's.
 [[nodiscard]] bool in_reactor_thread() noexcept;
 
 /// Stands around platform::fork_process(). The constructor waits until the reactor rests and takes the locks
-/// of the log, so that the child finds both whole. Then exactly one of in_parent() and in_child() is called;
-/// the destructor calls in_parent() if neither was: the fork failed. One fork at a time: the constructor
-/// waits for another's.
+/// of the log and of the callbacks, so that the child finds all of them whole. It waits for no function of
+/// the user's but a log sink, and not long for that: they may want a lock that the caller holds. Then exactly
+/// one of in_parent() and in_child() is called; the destructor calls in_parent() if neither was: the fork
+/// failed. One fork at a time: the constructor waits for another's.
 class ForkGuard {
  public:
   /// Throws RuntimeError in the reactor's thread, which cannot wait for itself to rest.
@@ -34,8 +35,6 @@ class ForkGuard {
   void in_child() noexcept;
 
  private:
-  void unlock() noexcept;
-
   platform::EventLoop* loop_ = nullptr;
   bool done_ = false;
 };

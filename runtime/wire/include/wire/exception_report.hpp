@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "contract/image.hpp"
@@ -20,6 +21,9 @@ struct ExceptionReport {
   bool system_category = false;  ///< whose code is the system's; else the generic category's
   std::vector<platform::FrameLocation> frames;
 };
+
+/// ExceptionReport::known_type for exceptions of exactly this type.
+[[nodiscard]] std::uint32_t known_type_of(const std::type_info& type) noexcept;
 
 /// To be called in a catch block. `trace` says where it was thrown.
 [[nodiscard]] ExceptionReport describe_current_exception(const platform::ThrowTrace& trace);

@@ -1,0 +1,23 @@
+// The thread in which the library calls users' functions that nobody waits for, such as the callbacks of a
+// future. It is not the reactor's, since a fork waits until that rests, and whoever forks may hold a lock
+// that such a function wants.
+#pragma once
+
+#include <functional>
+
+namespace multiprocessing::runtime {
+
+/// Calls `work` in that thread, in order, and destroys it there; here if the thread cannot be started.
+/// Thread-safe. `work` must not throw.
+void run_callback(std::function<void()> work) noexcept;
+
+/// Whether the thread was made.
+[[nodiscard]] bool callback_thread_runs() noexcept;
+
+/// For ForkGuard. Between the two no other thread is inside run_callback(); a running callback goes on.
+void lock_callbacks() noexcept;
+void unlock_callbacks() noexcept;
+/// In a forked child, in place of unlock_callbacks(): what waits to be called is the parent's.
+void abandon_callbacks() noexcept;
+
+}  // namespace multiprocessing::runtime
