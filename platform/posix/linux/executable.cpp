@@ -3,12 +3,14 @@
 // the program itself. It does not know the other name of the link, below thread-self, so a difference between
 // the two gives it away. Without /proc the path that the program was started by (AT_EXECFN) has to do. Manual
 // pages: proc_pid_exe(5), proc_pid_cmdline(5), getauxval(3).
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sys/auxv.h>
@@ -62,11 +64,23 @@ Result<ExecutablePath> path_it_was_started_by() {
   return ExecutablePath{path.get(), path.get()};
 }
 
+Result<ExecutablePath> look_up_path() {
+  const auto target = target_of(own_link);
+  if (!target && target.error().condition == Condition::too_long) return target.error();
+  if (!target) return path_it_was_started_by();
+  const std::string real = without_mark(*target);
+  return ExecutablePath{emulated(*target) ? real : own_link, real};
+}
+
 }  // namespace
 
 namespace posix {
 
 bool replaced_executable_starts() {
+  // Asked by every new process, for which a look into /proc is dear.
+  if (const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+      executed != nullptr && std::string_view(executed) == own_link)
+    return true;
   const auto target = target_of(own_link);
   return target && !emulated(*target);
 }
@@ -75,11 +89,14 @@ bool replaced_executable_starts() {
 
 Result<ExecutablePath> executable_path() {
   if (auto failure = fault_point(Call::executable_path)) return *failure;
-  const auto target = target_of(own_link);
-  if (!target && target.error().condition == Condition::too_long) return target.error();
-  if (!target) return path_it_was_started_by();
-  const std::string real = without_mark(*target);
-  return ExecutablePath{emulated(*target) ? real : own_link, real};
+  static std::atomic<const ExecutablePath*> known{nullptr};
+  if (const auto* path = known.load()) return *path;
+  auto found = look_up_path();
+  if (!found) return found;
+  auto kept = std::make_unique<const ExecutablePath>(*found);
+  const ExecutablePath* nothing = nullptr;
+  if (known.compare_exchange_strong(nothing, kept.get())) static_cast<void>(kept.release());
+  return found;
 }
 
 Result<std::vector<std::string>> command_line() {

@@ -15,8 +15,8 @@ namespace multiprocessing::platform {
 struct ExecutablePath {
   std::string launch;  ///< starts the running build even if the file was replaced or deleted, where the
                        ///< system can (/proc/self/exe)
-  std::string
-      real;  ///< its path in UTF-8, for people and for launchers such as an emulator; may not exist any more
+  std::string real;  ///< its path in UTF-8 when it was first asked for, for people and for launchers such as
+                     ///< an emulator; may not exist any more
 };
 /// Errors: not_found, not_supported, too_long.
 [[nodiscard]] Result<ExecutablePath> executable_path();
@@ -36,7 +36,8 @@ struct ExecutablePath {
 /// The name that tools such as ps show, cut to what the system takes; where it cannot, nothing happens.
 void set_process_title(const std::string& title) noexcept;
 
-/// How many threads this process has; nullopt where the system does not tell.
+/// How many threads this process has, but for those by which the backend waits for children; nullopt where
+/// the system does not tell.
 [[nodiscard]] std::optional<int> thread_count() noexcept;
 
 /// How many handles (descriptors, on Windows kernel handles) this process has open; nullopt where the system
