@@ -1,5 +1,7 @@
-# The peer: Python's own package. Prints the seconds of one start and join, on average.
+# The peer: Python's own package. `peer.py fork|spawn` prints the seconds of one start and join, on average;
+# `peer.py waitN` (wait100, wait1000, wait10000) those of one wait for N sentinels, of which one is ready.
 import multiprocessing
+import os
 import sys
 import time
 from multiprocessing.connection import wait
@@ -19,18 +21,22 @@ def start_and_join(context, times):
 
 
 def wait_for_many(context, count):
-    process = context.Process(target=nothing)
-    process.start()
-    process.join()
-    sentinels = [process.sentinel]
-    import os
-
-    while len(sentinels) < count:
-        sentinels.append(os.dup(process.sentinel))
+    """One child that has ended, and one that runs, N - 1 times: what our side waits for."""
+    ended = context.Process(target=nothing)
+    ended.start()
+    ended.join()
+    reader, writer = context.Pipe(duplex=False)
+    running = context.Process(target=reader.recv)
+    running.start()
+    sentinels = [running.sentinel] + [os.dup(running.sentinel) for _ in range(count - 2)] + [ended.sentinel]
     start = time.perf_counter()
     for _ in range(20):
-        wait(sentinels)
-    return (time.perf_counter() - start) / 20
+        ready = wait(sentinels)
+    seconds = (time.perf_counter() - start) / 20
+    assert ready == [ended.sentinel]
+    writer.send(None)
+    running.join()
+    return seconds
 
 
 if __name__ == "__main__":
