@@ -19,7 +19,6 @@
 #include "descriptor.hpp"
 #include "error.hpp"
 #include "os_calls.hpp"
-#include "sentinel.hpp"
 #include "stream.hpp"
 
 namespace multiprocessing::platform {
@@ -123,7 +122,6 @@ Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
   if (!is_unix_stream(fd) || creator_pid <= 0 || posix::os::peer_pid(fd) != creator_pid) return refused;
   if (auto status = posix::close_on_exec(fd); !status) return status.error();
   posix::os::quiet_socket(fd);
-  if (!posix::exact_sentinels()) posix::find_sentinel_pipe(fd);
   return Channel(std::make_unique<State>(Handle(handle), State::Kind::socket));
 }
 

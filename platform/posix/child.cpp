@@ -1,7 +1,7 @@
 // ChildProcess: watching and signalling one child, by its sentinel where that is a pidfd, else by its pid
 // under the lock that guards reaping, so that a signal never reaches a later process with the same number.
-// poll() reaps. A sentinel may become ready just before the child can be reaped (pipes, kqueue): then poll
-// waits these instants for it, without reaping and without the lock, so that send() goes on working.
+// poll() reaps. A kqueue may become ready just before the child can be reaped: then poll waits these instants
+// for it, without reaping and without the lock, so that send() goes on working.
 // A child that is dropped while it runs goes onto a list that is looked through by each launch and poll.
 // Manual pages: waitid(2), kill(2).
 #include "child.hpp"
@@ -50,7 +50,7 @@ int number_of(StopSignal signal) noexcept {
 
 std::optional<ExitStatus> ChildProcess::State::reap_locked() noexcept {
   if (status_) return status_;
-  auto answer = exact_ ? posix::reap_by_sentinel(posix::to_fd(sentinel_.get())) : std::nullopt;
+  auto answer = exact_ ? posix::reap_by_sentinel(posix::to_fd(exact_.get())) : std::nullopt;
   if (!answer) answer = posix::reap_by_pid(pid_);
   if (answer->kind != posix::ChildAnswer::Kind::running) status_ = answer->status;
   return status_;
@@ -62,7 +62,7 @@ std::optional<ExitStatus> ChildProcess::State::reap() noexcept {
 }
 
 std::optional<ExitStatus> ChildProcess::State::poll() noexcept {
-  const bool ready = is_ready(sentinel_.get());  // asked first: what is ready now must be reaped below
+  const bool ready = is_ready(sentinel());  // asked first: what is ready now must be reaped below
   const auto status = reap();
   if (status || !ready) return status;
   posix::wait_for_end(pid_);
@@ -73,7 +73,7 @@ Status ChildProcess::State::signal(int number) noexcept {
   const std::lock_guard lock(mutex_);
   if (reap_locked()) return Error{Condition::gone, ESRCH, "kill"};
   if (exact_)
-    if (const auto result = posix::signal_by_sentinel(posix::to_fd(sentinel_.get()), number)) {
+    if (const auto result = posix::signal_by_sentinel(posix::to_fd(exact_.get()), number)) {
       if (*result != 0) return posix::error_of(*result, "pidfd_send_signal");
       return {};
     }

@@ -14,12 +14,19 @@ namespace multiprocessing::platform {
 class ChildProcess::State {
  public:
   explicit State(posix::StartedChild started) noexcept
-      : pid_(started.pid), sentinel_(std::move(started.sentinel)), exact_(started.exact) {
+      : pid_(started.pid), exact_(std::move(started.sentinel)), announced_(std::move(started.announced)) {
     if (started.lost) status_ = ExitStatus{};
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (announced_) announced_->close();
   }
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
-  [[nodiscard]] RawHandle sentinel() const noexcept { return sentinel_.get(); }
+  [[nodiscard]] RawHandle sentinel() const noexcept {
+    return announced_ ? announced_->waitable() : exact_.get();
+  }
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
   /// As poll, but may say "running" for an instant after the sentinel became ready.
   [[nodiscard]] std::optional<ExitStatus> reap() noexcept;
@@ -29,8 +36,8 @@ class ChildProcess::State {
   std::optional<ExitStatus> reap_locked() noexcept;
 
   const int pid_;
-  const Handle sentinel_;
-  const bool exact_;
+  const Handle exact_;                                    // where there are exact sentinels
+  const std::shared_ptr<posix::AnnouncedEnd> announced_;  // elsewhere
   std::mutex mutex_;  // guards status_, and that nobody signals a pid while it is reaped
   std::optional<ExitStatus> status_;
 };

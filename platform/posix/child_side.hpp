@@ -18,7 +18,6 @@ struct ChildSide {
   const char* directory = nullptr;            ///< nullptr: where the parent is
   std::array<int, 3> streams = {-1, -1, -1};  ///< -1: as in the parent; never another standard stream
   int inherited = -1;                         ///< keeps its number
-  int sentinel_pipe = -1;                     ///< is moved right above `inherited`
   int niceness = 0;
   bool set_niceness = false;
   bool close_range = true;  ///< try close_range(), before looking which descriptors there are

@@ -1,6 +1,6 @@
 // fork_process(): fork(), so that libc's and the application's fork handlers run, then a sentinel for the
 // parent: pidfd_open or kqueue at once, which is safe because nobody but us reaps, and checked where
-// somebody does; else a pipe whose write end the child keeps. All signals are blocked around the fork, so
+// somebody does; else a thread that waits for it. All signals are blocked around the fork, so
 // that no handler runs in a child that is not set up. Locks of this backend that the child needs are held
 // across the fork. Manual pages: fork(2), pthread_sigmask(3).
 #include <cerrno>
@@ -17,10 +17,10 @@ namespace multiprocessing::platform {
 namespace {
 
 // The child's side: what belongs to the parent is let go.
-void become_child(std::span<const RawHandle> close_in_child, posix::Pipe pipe) {
+void become_child(std::span<const RawHandle> close_in_child, posix::Watch& watch) {
   posix::forget_dropped_children();
-  posix::drop_sentinel_pipe();
-  if (!posix::exact_sentinels()) posix::hold_sentinel_pipe(posix::to_fd(pipe.write.release()));
+  posix::forget_waiting_threads();
+  watch = {};
   for (const RawHandle handle : close_in_child) close_handle(handle);
 }
 
@@ -38,8 +38,8 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   (void)
       posix::exact_sentinels();  // found out before the fork: a child could not wait for the thread that does
   const auto fork_lock = posix::fork_lock();
-  auto pipe = posix::make_pipe();  // an exact sentinel needs it as a spare
-  if (!pipe) return pipe.error();
+  auto watch = posix::prepare_watch();
+  if (!watch) return watch.error();
 
   const auto birth_lock = posix::birth_lock();
   const auto dropped_lock = posix::hold_dropped_children();
@@ -47,15 +47,14 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   {
     const posix::AllSignalsBlocked blocked;
     pid = ::fork();
-    if (pid == 0) become_child(close_in_child, *std::move(pipe));
+    if (pid == 0) become_child(close_in_child, *watch);
   }
   if (pid == -1) return posix::start_error(errno, "fork");
   if (pid == 0) {
     clear_signal_mask();
     return ForkOutcome{true, ChildProcess()};
   }
-  pipe->write.reset();
-  auto started = posix::watch_forked(pid, std::move(pipe->read));
+  auto started = posix::watch_forked(pid, *std::move(watch));
   if (!started) return started.error();
   return ForkOutcome{false, ChildProcess(std::make_unique<ChildProcess::State>(*std::move(started)))};
 }

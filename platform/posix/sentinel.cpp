@@ -1,24 +1,22 @@
-// What sentinels have in common on all systems, and the pipe that stands in for an exact one. Reaping is by
-// pid of an own child: waitpid(pid), never waitpid(-1). ECHILD means that somebody else took the status.
-// The pipe's write end lives as long as the child, or longer: whatever the child forks holds it too
-// (Capabilities::exact_sentinels). So a process closes its parent's pipe in what it forks, and keeps it from
-// the programs that it starts. Manual pages: waitpid(2), waitid(2), pipe(2).
+// What sentinels have in common on all systems, and what stands in for an exact one: an event, and a thread
+// that waits for the child by waitid() and leaves it to be reaped by whoever asks. A pipe that the child
+// holds would need no thread, but a child may close it while it runs, and whatever it starts may keep it
+// open. Reaping is by pid of an own child: waitpid(pid), never waitpid(-1). ECHILD means that somebody else
+// took the status. Manual pages: waitpid(2), waitid(2).
 #include "sentinel.hpp"
 
 #include <atomic>
 #include <cerrno>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "contract/system.hpp"
 #include "error.hpp"
 
 namespace multiprocessing::platform::posix {
 namespace {
 
-std::atomic<int> held_pipe{-1};
+std::atomic<int> waiting_threads{0};
 
 // Whether `pid` is a child of ours, running or ended.
 bool is_unreaped_child(int pid) noexcept {
@@ -66,21 +64,39 @@ Result<ChildSentinel> open_child_sentinel(int pid, Handle spare) noexcept {
   return ChildSentinel{std::move(spare), !is_unreaped_child(pid)};
 }
 
-void hold_sentinel_pipe(int fd) noexcept { held_pipe = fd; }
-
-void drop_sentinel_pipe() noexcept {
-  const int fd = held_pipe.exchange(-1);
-  if (fd >= 0) close_handle(fd);
+Result<std::shared_ptr<AnnouncedEnd>> AnnouncedEnd::create() {
+  auto ended = Wakeup::create();
+  if (!ended) return ended.error();
+  return std::make_shared<AnnouncedEnd>(*std::move(ended));
 }
 
-void find_sentinel_pipe(int inherited) noexcept {
-  const int fd = inherited + 1;
-  struct stat about {};
-  const bool is_pipe = ::fstat(fd, &about) == 0 && S_ISFIFO(about.st_mode);
-  if (!is_pipe || (::fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY) return;
-  if ((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0) return;
-  (void)close_on_exec(fd);
-  hold_sentinel_pipe(fd);
+Status AnnouncedEnd::watch(const std::shared_ptr<AnnouncedEnd>& end, int pid) {
+  ++waiting_threads;
+  auto status = run_in_background([end, pid] {
+    wait_for_end(pid);
+    end->announce();
+    --waiting_threads;
+  });
+  if (!status) --waiting_threads;
+  return status;
 }
+
+void AnnouncedEnd::announce() noexcept {
+  auto phase = Phase::open;
+  if (!phase_.compare_exchange_strong(phase, Phase::announcing)) return;
+  ended_.notify();
+  phase = Phase::announcing;
+  if (!phase_.compare_exchange_strong(phase, Phase::open)) release();  // closed meanwhile
+}
+
+void AnnouncedEnd::close() noexcept {
+  if (phase_.exchange(Phase::closed) != Phase::announcing) release();
+}
+
+void AnnouncedEnd::release() noexcept { const Wakeup closed = std::exchange(ended_, Wakeup()); }
+
+int count_waiting_threads() noexcept { return waiting_threads; }
+
+void forget_waiting_threads() noexcept { waiting_threads = 0; }
 
 }  // namespace multiprocessing::platform::posix

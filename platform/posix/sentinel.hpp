@@ -1,11 +1,14 @@
 // Sentinels of processes. An exact one is a kernel object of the process itself: a pidfd (linux/pidfd.cpp)
-// or a kqueue that waits for its end (bsd/kqueue.cpp). Where there is none, the child holds the write end of
-// a pipe, and its parent the read end: sentinel.cpp.
+// or a kqueue that waits for its end (bsd/kqueue_sentinel.cpp). Where there is none, a thread of ours waits
+// for the child and makes an event ready: AnnouncedEnd, in sentinel.cpp.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <optional>
 
 #include "contract/process.hpp"
+#include "contract/wait.hpp"
 #include "descriptor.hpp"
 
 namespace multiprocessing::platform::posix {
@@ -37,8 +40,37 @@ struct ChildAnswer {
 /// Asks for a child by its pid, which is nobody else's while the child is not reaped, and reaps.
 [[nodiscard]] ChildAnswer reap_by_pid(int pid) noexcept;
 [[nodiscard]] ExitStatus status_of(int wait_status) noexcept;
-/// Waits until the child can be reaped, without doing it.
+/// Waits until the child can be reaped or is not there any more, without reaping it. Blocks.
 void wait_for_end(int pid) noexcept;
+
+/// What is a sentinel where there are no exact ones. Nothing of it is in the child, so it is ready when the
+/// child has ended, whatever the child closes and whomever it leaves behind.
+class AnnouncedEnd {
+ public:
+  /// Before there is a child. Errors: out_of_handles, out_of_memory.
+  [[nodiscard]] static Result<std::shared_ptr<AnnouncedEnd>> create();
+  explicit AnnouncedEnd(Wakeup ended) noexcept : ended_(std::move(ended)) {}
+
+  /// Starts the thread that waits for the child. Errors: out_of_processes, out_of_memory.
+  [[nodiscard]] static Status watch(const std::shared_ptr<AnnouncedEnd>& end, int pid);
+  [[nodiscard]] RawHandle waitable() const noexcept { return ended_.waitable(); }
+  /// Nobody looks at it any more; the thread may last as long as the child.
+  void close() noexcept;
+
+ private:
+  // No lock guards it, because a fork may come at any time: in the child nobody would give it back.
+  enum class Phase : unsigned char { open, announcing, closed };
+
+  void announce() noexcept;
+  void release() noexcept;
+
+  std::atomic<Phase> phase_{Phase::open};
+  Wakeup ended_;
+};
+/// How many threads wait for children now.
+[[nodiscard]] int count_waiting_threads() noexcept;
+/// In a forked child: they are not there.
+void forget_waiting_threads() noexcept;
 
 /// A sentinel of a process that has ended already.
 [[nodiscard]] Result<Handle> ready_sentinel();
@@ -50,13 +82,5 @@ struct ChildSentinel {
 /// stranger's by now if somebody else reaps our children: then `spare` is the answer, a ready sentinel
 /// that the caller made before the fork, so that a lack of descriptors shows before there is a child.
 [[nodiscard]] Result<ChildSentinel> open_child_sentinel(int pid, Handle spare) noexcept;
-
-/// This process's own end of the pipe that is its parent's sentinel; forgets the one before.
-void hold_sentinel_pipe(int fd) noexcept;
-/// In a forked child: closes the end that belongs to the parent's parent.
-void drop_sentinel_pipe() noexcept;
-/// In a launched child: the pipe lies right above the inherited handle; from now on no program that this
-/// process starts gets it.
-void find_sentinel_pipe(int inherited) noexcept;
 
 }  // namespace multiprocessing::platform::posix

@@ -33,10 +33,29 @@ void abandon_start(int pid) noexcept {
   reap_failed_start(pid);
 }
 
-Result<StartedChild> watch_forked(int pid, Handle pipe) noexcept {
-  if (!exact_sentinels()) return StartedChild{pid, std::move(pipe), false, false};
-  auto sentinel = open_child_sentinel(pid, std::move(pipe));
-  if (sentinel) return StartedChild{pid, std::move(sentinel->handle), true, sentinel->lost};
+Result<Watch> prepare_watch() {
+  Watch watch;
+  if (exact_sentinels()) {
+    auto spare = ready_sentinel();
+    if (!spare) return spare.error();
+    watch.spare = *std::move(spare);
+  } else {
+    auto announced = AnnouncedEnd::create();
+    if (!announced) return announced.error();
+    watch.announced = *std::move(announced);
+  }
+  return watch;
+}
+
+Result<StartedChild> watch_forked(int pid, Watch watch) {
+  if (watch.announced) {
+    const auto status = AnnouncedEnd::watch(watch.announced, pid);
+    if (status) return StartedChild{pid, Handle(), std::move(watch.announced), false};
+    abandon_start(pid);
+    return status.error();
+  }
+  auto sentinel = open_child_sentinel(pid, std::move(watch.spare));
+  if (sentinel) return StartedChild{pid, std::move(sentinel->handle), nullptr, sentinel->lost};
   abandon_start(pid);
   return sentinel.error();
 }

@@ -9,9 +9,9 @@ namespace multiprocessing::platform::posix {
 
 struct StartedChild {
   int pid = -1;
-  Handle sentinel;
-  bool exact = false;  ///< the sentinel is of open_exact_sentinel
-  bool lost = false;   ///< it has ended, and somebody else took its status
+  Handle sentinel;                          ///< of open_exact_sentinel
+  std::shared_ptr<AnnouncedEnd> announced;  ///< where there is no such thing; else empty
+  bool lost = false;                        ///< it has ended, and somebody else took its status
 };
 
 /// Blocks until the program is loaded or has failed to; then there is no child.
@@ -26,9 +26,14 @@ struct StartedChild {
 /// Reaps a child that never became a program.
 void reap_failed_start(int pid) noexcept;
 
-/// Watches a child that was just made by fork(): by an exact sentinel, else by the read end of the pipe
-/// that it holds. A child that cannot be watched is killed.
-[[nodiscard]] Result<StartedChild> watch_forked(int pid, Handle pipe) noexcept;
+/// What it takes to watch a child, made before there is one, so that a lack of descriptors shows in time.
+struct Watch {
+  Handle spare;                             ///< a ready sentinel, where sentinels are exact
+  std::shared_ptr<AnnouncedEnd> announced;  ///< elsewhere
+};
+[[nodiscard]] Result<Watch> prepare_watch();
+/// Watches a child that was just made by fork(). A child that cannot be watched is killed.
+[[nodiscard]] Result<StartedChild> watch_forked(int pid, Watch watch);
 /// Kills and reaps a child that cannot be watched.
 void abandon_start(int pid) noexcept;
 

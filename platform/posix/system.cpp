@@ -19,6 +19,7 @@
 #include "os_calls.hpp"
 #include "process_table.hpp"
 #include "processors.hpp"
+#include "sentinel.hpp"
 #include "signals.hpp"
 
 namespace multiprocessing::platform {
@@ -50,7 +51,11 @@ std::optional<std::string> environment_variable(const char* name) {
   return value;
 }
 
-std::optional<int> thread_count() noexcept { return posix::count_threads(); }
+std::optional<int> thread_count() noexcept {
+  const auto count = posix::count_threads();
+  if (!count) return std::nullopt;
+  return std::max(1, *count - posix::count_waiting_threads());
+}
 
 std::optional<int> open_handle_count() noexcept {
   DIR* const folder = ::opendir(posix::os::descriptor_folder);

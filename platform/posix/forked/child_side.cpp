@@ -58,15 +58,6 @@ MULTIPROCESSING_UNSANITIZED void close_others_on_exec(bool close_range) noexcept
     for (int fd = first_free; fd < last_possible; ++fd) os::child::control(fd, F_SETFD, FD_CLOEXEC);
 }
 
-// Nothing that lies there is needed any more, but the pipe for the report.
-MULTIPROCESSING_UNSANITIZED void place_sentinel_pipe(ChildSide& side) noexcept {
-  const int place = side.inherited >= 0 ? side.inherited + 1 : side.sentinel_pipe;
-  if (side.report_to == place)
-    side.report_to = os::child::control(side.report_to, F_DUPFD_CLOEXEC, first_free);
-  if (side.sentinel_pipe == place || os::child::duplicate_to(side.sentinel_pipe, place) < 0)
-    os::child::control(side.sentinel_pipe, F_SETFD, 0);
-}
-
 }  // namespace
 
 MULTIPROCESSING_UNSANITIZED void run_child_side(ChildSide& side) noexcept {
@@ -75,7 +66,6 @@ MULTIPROCESSING_UNSANITIZED void run_child_side(ChildSide& side) noexcept {
   close_others_on_exec(side.close_range);
   if (side.inherited >= 0 && os::child::control(side.inherited, F_SETFD, 0) < 0)
     fail(side, StartStep::streams);
-  if (side.sentinel_pipe >= 0) place_sentinel_pipe(side);
   if (side.directory != nullptr && os::child::change_directory(side.directory) < 0)
     fail(side, StartStep::directory);
   if (side.set_niceness) os::child::set_niceness(side.niceness);  // a wish: the program runs without it too

@@ -1,13 +1,18 @@
 // fork() and a pipe: the way of systems without a better one, and of Linux where clone() with shared memory
 // and a pidfd is refused (old kernels, qemu-user). The pipe's end in the child is close-on-exec: end of file
 // means that the program was loaded, a StartReport that it was not.
-// While it lasts no other fork of this library comes between, because that child would hold the pipes open.
-// Manual pages: fork(2), pipe(2).
+// While it lasts no other fork of this library comes between, because that child would hold the pipe open.
+// What the application forks itself in another thread does hold it: therefore the wait for the end of file
+// looks now and then whether the child has become a program, or is none any more.
+// Manual pages: fork(2), pipe(2), poll(2), waitid(2).
 #include <cerrno>
 
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.hpp"
+#include "process_table.hpp"
 #include "signals.hpp"
 #include "start.hpp"
 
@@ -21,9 +26,30 @@ int fork_child(ChildSide& side) noexcept {
   return pid;
 }
 
-// True: the program was loaded, as far as anybody can tell.
-bool read_report(int fd, StartReport& report) noexcept {
-  return retried([&] { return ::read(fd, &report, sizeof report); }) != sizeof report;
+constexpr int look_after_ms = 50;  // a program is loaded long before
+
+bool has_ended(int pid) noexcept {
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(pid);
+  const int result = retried([&] { return ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT); });
+  return result != 0 || info.si_pid != 0;
+}
+
+bool is_readable(int fd, int timeout_ms) noexcept {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, timeout_ms) > 0;
+}
+
+// The report, if there is one. Without: the program was loaded, as far as anybody can tell.
+std::optional<StartReport> read_report(int fd, int pid) noexcept {
+  while (!is_readable(fd, look_after_ms)) {
+    const bool settled = has_executed(pid) || has_ended(pid);
+    // Asked once more: a child reports before it ends.
+    if (settled && !is_readable(fd, 0)) return std::nullopt;
+  }
+  StartReport report;
+  if (retried([&] { return ::read(fd, &report, sizeof report); }) != sizeof report) return std::nullopt;
+  return report;
 }
 
 }  // namespace
@@ -32,20 +58,18 @@ Result<StartedChild> start_by_fork(ChildSide& side) {
   const auto lock = fork_lock();
   auto report_pipe = make_pipe();
   if (!report_pipe) return report_pipe.error();
-  auto watch_pipe = make_pipe();  // an exact sentinel needs it as a spare
-  if (!watch_pipe) return watch_pipe.error();
+  auto watch = prepare_watch();
+  if (!watch) return watch.error();
   side.report_to = to_fd(report_pipe->write.get());
-  side.sentinel_pipe = exact_sentinels() ? -1 : to_fd(watch_pipe->write.get());
 
   const int pid = fork_child(side);
   if (pid == -1) return start_error(errno, "fork");
   report_pipe->write.reset();
-  watch_pipe->write.reset();
-  if (StartReport report; !read_report(to_fd(report_pipe->read.get()), report)) {
+  if (const auto report = read_report(to_fd(report_pipe->read.get()), pid)) {
     reap_failed_start(pid);
-    return failure_of(report.step, report.failure);
+    return failure_of(report->step, report->failure);
   }
-  return watch_forked(pid, std::move(watch_pipe->read));
+  return watch_forked(pid, *std::move(watch));
 }
 
 }  // namespace multiprocessing::platform::posix

@@ -54,6 +54,11 @@ Result<ProcessRecord> look_up_process(int pid) noexcept {
   return ProcessRecord{micros, found->ki_stat == SZOMB};
 }
 
+bool has_executed(int pid) noexcept {
+  const auto found = entry_of(pid);
+  return found && (found->ki_flag & P_EXEC) != 0;
+}
+
 std::optional<int> count_threads() noexcept {
   const auto found = entry_of(::getpid());
   if (!found) return std::nullopt;

@@ -53,7 +53,7 @@ Result<StartedChild> started_by_clone(int pid, int pidfd, const ChildSide& side)
     return failure_of(side.failed_step, side.failure);
   }
   auto sentinel = above_standard(to_fd(raw.release()), "clone");
-  if (sentinel) return StartedChild{pid, *std::move(sentinel), true, false};
+  if (sentinel) return StartedChild{pid, *std::move(sentinel), nullptr, false};
   abandon_start(pid);
   return sentinel.error();
 }

@@ -95,8 +95,8 @@ Error failure_of_spawn(const ChildSide& side, int failure) noexcept {
 }  // namespace
 
 Result<StartedChild> start_child(ChildSide& side) {
-  auto spare = ready_sentinel();
-  if (!spare) return spare.error();
+  auto watch = prepare_watch();
+  if (!watch) return watch.error();
   Actions actions;
   Attributes attributes;
   if (const int failure = actions.fill(side)) return error_of(failure, "posix_spawn_file_actions");
@@ -106,7 +106,7 @@ Result<StartedChild> start_child(ChildSide& side) {
                                       side.environment))
     return failure_of_spawn(side, failure);
   if (side.set_niceness) ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), side.niceness);
-  return watch_forked(pid, *std::move(spare));
+  return watch_forked(pid, *std::move(watch));
 }
 
 }  // namespace multiprocessing::platform::posix

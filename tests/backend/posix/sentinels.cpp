@@ -1,21 +1,21 @@
-// Reaping beside an application that reaps too, and sentinels that are pipes.
+// Reaping beside an application that reaps too, and sentinels of children that close what they inherited or
+// leave others behind.
 #include <doctest/doctest.h>
 
 #include <array>
 #include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "contract/capabilities.hpp"
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
+#include "contract/system.hpp"
 #include "contract/wait.hpp"
-#include "descriptor.hpp"
-#include "sentinel.hpp"
 #include "test_support/child.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
@@ -66,6 +66,23 @@ class ChildSignalIgnored {
 
  private:
   void (*before_)(int);
+};
+
+/// Lowers the limit to what is open.
+class UsedUpDescriptors {
+ public:
+  UsedUpDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    low.rlim_cur = 0;
+    ::setrlimit(RLIMIT_NOFILE, &low);
+  }
+  UsedUpDescriptors(const UsedUpDescriptors&) = delete;
+  UsedUpDescriptors& operator=(const UsedUpDescriptors&) = delete;
+  ~UsedUpDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
 };
 
 bool exists(int pid) { return ::kill(pid, 0) == 0; }
@@ -148,8 +165,25 @@ TEST_SUITE("backend.sentinels") {
     }));
   }
 
-  TEST_CASE_FIXTURE(LeakCheck, "a pipe is no sentinel while a grandchild holds it, but the end is known") {
-    if (capabilities().exact_sentinels) return skip("sentinels are exact here");
+  TEST_CASE_FIXTURE(LeakCheck, "a child that closes all that it inherited is asked without a wait") {
+    auto input = must(stream_pipe(Direction::child_reads));
+    auto output = must(stream_pipe(Direction::child_writes));
+    auto request = shell("for n in $(seq 3 9); do eval \"exec $n>&-\"; done; echo closed; read line; exit 3");
+    request.streams[0] = {StreamBinding::Source::handle, input.child.get()};
+    request.streams[1] = {StreamBinding::Source::handle, output.child.get()};
+    auto child = must(launch(request));
+    input.child.reset();
+    output.child.reset();
+    std::array<std::byte, 7> text{};
+    must(output.parent.read_all(text, patience()));
+    CHECK(child.poll() == std::nullopt);
+    CHECK(outcome(wait_one(child.sentinel(), Deadline::now())) == Condition::timed_out);
+    input.parent.close();
+    CHECK(join(child) == exited(3));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "the end of a child is seen although a grandchild keeps all that it inherited") {
     auto output = must(stream_pipe(Direction::child_writes));
     auto request = shell("sleep 600 >/dev/null 2>&1 & echo $!; exit 3");
     request.streams[1] = {StreamBinding::Source::handle, output.child.get()};
@@ -159,30 +193,46 @@ TEST_SUITE("backend.sentinels") {
     std::array<std::byte, 64> buffer;
     while (const auto size = must(output.parent.read_some(buffer, patience())))
       text.append(reinterpret_cast<const char*>(buffer.data()), size);
-    CHECK(eventually([&] { return child.poll() == exited(3); }));
-    CHECK(outcome(wait_one(child.sentinel(), Deadline::now())) == Condition::timed_out);
-    REQUIRE(::kill(std::stoi(text), SIGKILL) == 0);
     CHECK(outcome(wait_one(child.sentinel(), patience())) == success);
+    CHECK(child.poll() == exited(3));
+    REQUIRE(::kill(std::stoi(text), SIGKILL) == 0);
   }
 
-  TEST_CASE_FIXTURE(
-      LeakCheck, "the pipe above the inherited handle is kept from programs, nothing else is taken for it") {
-    auto fork = must(fork_process({}));
-    if (fork.in_child) {
-      auto pair = must(channel_pair());
-      auto pipe = must(posix::make_pipe());
-      const int inherited = ::fcntl(posix::to_fd(pair.first.get()), F_DUPFD, 70);
-      const auto flags_after = [&](const Handle& above) {
-        ::dup2(posix::to_fd(above.get()), inherited + 1);
-        posix::find_sentinel_pipe(inherited);
-        return ::fcntl(inherited + 1, F_GETFD);
-      };
-      if (flags_after(pipe.read) != 0) end_now(1);
-      if (flags_after(pipe.write) != FD_CLOEXEC) end_now(2);
-      posix::drop_sentinel_pipe();
-      end_now(::fcntl(inherited + 1, F_GETFD) == -1 ? 0 : 3);
+  TEST_CASE_FIXTURE(LeakCheck, "a child may be forgotten while it runs, and in a fork of its parent") {
+    std::vector<Waiter> waiters(8);
+    for (int i = 0; i < 8; ++i) {
+      auto fork = must(fork_process({}));
+      if (fork.in_child) {
+        waiters.clear();
+        end_now(thread_count().value_or(1));
+      }
+      CHECK(join(fork.child) == exited(1));
+      waiters.pop_back();
     }
-    CHECK(join(fork.child) == exited(0));
+    CHECK(eventually([] {
+      auto next = must(launch(shell("exit 0")));
+      join(next);
+      return ::waitpid(-1, nullptr, WNOHANG) == -1;  // no child is left
+    }));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "without a free descriptor a zombie is not alive, nor is a stranger") {
+    auto ended = must(launch(shell("exit 3")));
+    wait_for(ended);
+    auto stranger = current_identity();
+    ++stranger.start_time;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    {
+      const UsedUpDescriptors none_left;
+      CHECK_FALSE(is_alive({ended.pid(), 0}));
+      CHECK_FALSE(is_alive({ended.pid(), 1}));
+      CHECK(outcome(identify(ended.pid())) == Condition::gone);
+      CHECK(is_alive(current_identity()));
+      CHECK_FALSE(is_alive(stranger));
+      CHECK(outcome(open_sentinel(stranger)) != success);
+    }
+    CHECK(join(ended) == exited(3));
   }
 }
 

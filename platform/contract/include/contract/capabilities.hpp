@@ -10,7 +10,7 @@ struct Capabilities {
   bool fork_is_default;      ///< the system's custom is to fork
   bool signals;              ///< processes have signals: exit codes -N for any N, a child may catch terminate
   bool exact_sentinels;      ///< sentinels are kernel objects of the process itself (pidfd, kqueue, process
-                             ///< handle), not a pipe it holds
+                             ///< handle), not an event that a thread of ours announces
   bool foreign_sentinels;    ///< open_sentinel() works for processes that are not children
   bool kept_wait_sets;       ///< WaitSet is faster than wait_any() for many handles
   bool half_close;           ///< Channel::finish_writing() works
