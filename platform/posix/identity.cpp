@@ -1,7 +1,7 @@
 // Identities of processes: pid and start time, from the system's table of processes. Zombies have ended.
 // A sentinel of a stranger is opened by pid and trusted only after the table still shows the same start time:
 // had the pid changed hands before it was opened, the time would differ. Manual pages: proc(5),
-// pidfd_open(2).
+// pidfd_open(2). That the system cannot be asked for lack of a descriptor does not make a process another.
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -45,7 +45,7 @@ ProcessIdentity current_identity() noexcept {
 
 bool is_alive(const ProcessIdentity& identity) noexcept {
   const auto now = identify(identity.pid);
-  if (!now) return false;
+  if (!now) return now.error().condition == Condition::out_of_handles;
   return identity.start_time == 0 || now->start_time == 0 || *now == identity;
 }
 
@@ -55,9 +55,12 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
   auto sentinel = posix::open_exact_sentinel(identity.pid);
   // Our own parent is who it was when the sentinel was opened: its pid is not given away while we are its
   // child, and no process can adopt us that is younger than we are.
-  if (sentinel && ::getppid() == identity.pid) return sentinel;
-  if (sentinel && !is_alive(identity)) return gone;
-  return sentinel;
+  if (!sentinel || ::getppid() == identity.pid) return sentinel;
+  const auto now = identify(identity.pid);
+  if (!now) return now.error();
+  if (identity.start_time == 0 || *now == identity) return sentinel;
+  if (now->start_time == 0) return Error{Condition::not_supported, ENOSYS, "identify"};
+  return gone;
 }
 
 }  // namespace multiprocessing::platform

@@ -116,12 +116,15 @@ struct ProcessIdentity {
 };
 [[nodiscard]] int current_pid() noexcept;
 [[nodiscard]] ProcessIdentity current_identity() noexcept;
-/// Errors: gone.
+/// Errors: gone, out_of_handles.
 [[nodiscard]] Result<ProcessIdentity> identify(int pid) noexcept;
-/// False once it has ended, even if its pid lives again, even while it is a zombie.
+/// False once it has ended, even if its pid lives again, even while it is a zombie. Where there is no
+/// descriptor left to ask the system with, a process that runs under this pid counts as the one that is
+/// meant.
 [[nodiscard]] bool is_alive(const ProcessIdentity& identity) noexcept;
 /// A handle of any process that is ready when that process has ended. Errors: gone (ended, or the pid is
-/// another's by now), permission_denied, not_supported (see Capabilities::foreign_sentinels), out_of_handles.
+/// another's by now), permission_denied, not_supported (see Capabilities::foreign_sentinels; or the system
+/// does not tell when processes were started, so that this one cannot be known again), out_of_handles.
 [[nodiscard]] Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept;
 
 /// Ends this process at once: no destructors, no handlers, no flush. Async-signal-safe.
