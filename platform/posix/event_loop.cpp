@@ -1,6 +1,6 @@
 // The event loop on a Boost.Asio io_context (epoll or kqueue underneath) and one thread with all signals
 // blocked. A watch is a stream_descriptor that is assigned the caller's descriptor and releases it at the
-// end; a descriptor that is watched twice gets a duplicate, because epoll knows each only once. All
+// end; a descriptor that is watched twice gets a duplicate, because epoll and kqueue know each only once. All
 // descriptors and timers are touched under one lock; callbacks run without it, and after a look whether the
 // descriptor really is ready, for a stale event may come in after it was released. fork(): quiesce() parks
 // the thread in a handler, where it holds nothing, then takes the lock, so that no other thread is inside
@@ -15,6 +15,7 @@
 #include <mutex>
 #include <new>
 #include <semaphore>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include "contract/fault.hpp"
@@ -166,15 +168,17 @@ class AsioLoop final : public EventLoop {
 
  private:
   Status assign(Entry& entry, int fd) {
-    error_code failure;
-    entry.descriptor.assign(fd, failure);
-    if (failure.value() == EEXIST) {
+    if (::fcntl(fd, F_GETFD) == -1) return posix::last_error("fcntl");  // kqueue learns it only when it waits
+    if (assigned_.contains(fd)) {
       auto copy = posix::duplicate(fd);
       if (!copy) return copy.error();
       entry.duplicate = *std::move(copy);
-      failure.clear();
-      entry.descriptor.assign(posix::to_fd(entry.duplicate.get()), failure);
+      fd = posix::to_fd(entry.duplicate.get());
     }
+    const auto place = assigned_.insert(fd).first;
+    error_code failure;
+    entry.descriptor.assign(fd, failure);
+    if (failure) assigned_.erase(place);
     switch (failure.value()) {
       case 0:
         return {};
@@ -192,9 +196,9 @@ class AsioLoop final : public EventLoop {
   void await(Id id, const std::shared_ptr<Entry>& entry) {
     entry->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
                                  [this, id, entry](error_code failure) {
-                                   // Not supported: of a kind that is always ready, such as a file.
-                                   if (!failure || failure == asio::error::operation_not_supported)
-                                     on_ready(id, entry);
+                                   // A descriptor that cannot be waited for (of a kind that is always ready,
+                                   // or closed) counts as ready: whoever reads from it learns why.
+                                   if (failure != asio::error::operation_aborted) on_ready(id, entry);
                                  });
   }
 
@@ -206,8 +210,8 @@ class AsioLoop final : public EventLoop {
   }
 
   // The caller's descriptor is the caller's again.
-  static void let_go(Entry& entry) noexcept {
-    if (entry.descriptor.is_open()) (void)entry.descriptor.release();
+  void let_go(Entry& entry) noexcept {
+    if (entry.descriptor.is_open()) assigned_.erase(entry.descriptor.release());
     entry.duplicate.reset();
     try {
       entry.timer.cancel();
@@ -270,6 +274,7 @@ class AsioLoop final : public EventLoop {
   std::mutex mutex_;
   std::condition_variable idle_;  // a callback has returned
   std::map<Id, std::shared_ptr<Entry>> entries_;
+  std::set<int> assigned_;  // descriptors that Asio holds now
   Id last_id_ = 0;
   Id running_ = 0;  // whose callback runs
 

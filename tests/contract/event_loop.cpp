@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -134,6 +135,45 @@ TEST_SUITE("contract.event_loop") {
     }
     CHECK(outcome(loop->watch(closed, [] { return true; })) == Condition::invalid_argument);
     pass_through(*loop);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "one handle is watched many times") {
+    const Event source;
+    const auto loop = make_loop();
+    std::array<std::atomic<int>, 4> calls{};
+    std::array<EventLoop::Id, 4> ids{};
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      ids[i] = must(loop->watch(source.handle(), [&, i] {
+        ++calls[i];
+        return true;
+      }));
+    const auto all_are_called = [&](std::size_t from) {
+      std::array<int, 4> seen{};
+      for (std::size_t i = 0; i < seen.size(); ++i) seen[i] = calls[i];
+      return eventually([&] {
+        for (std::size_t i = from; i < seen.size(); ++i)
+          if (calls[i] == seen[i]) return false;
+        return true;
+      });
+    };
+    source.happen();
+    CHECK(all_are_called(0));
+    for (std::size_t ended = 1; ended < ids.size(); ++ended) {  // first the one that came first
+      loop->cancel(ids[ended - 1]);
+      const int last = calls[ended - 1];
+      CHECK(all_are_called(ended));
+      CHECK(calls[ended - 1] == last);
+    }
+    ids[0] = must(loop->watch(source.handle(), [&] {
+      ++calls[0];
+      return false;
+    }));
+    CHECK(all_are_called(3));
+    CHECK(eventually([&, before = calls[3].load()] { return calls[3] > before; }));
+    loop->cancel(ids[3]);
+    loop->cancel(ids[0]);
+    source.forget();
+    CHECK(outcome(wait_one(source.handle(), Deadline::now())) == Condition::timed_out);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "any number of handles is watched") {

@@ -27,8 +27,9 @@ class EventLoop {
   virtual ~EventLoop() = default;
 
   /// Calls `ready` whenever the handle is ready (wait.hpp), again and again while it stays so, until it
-  /// returns false or unwatch(). The handle stays the caller's and must stay open until then. Errors:
-  /// invalid_argument, out_of_handles, out_of_memory. Thread-safe.
+  /// returns false or cancel(). One handle may be watched more than once. It stays the caller's, and must
+  /// stay open until cancel() has returned: also when `ready` has returned false, because the loop lets go of
+  /// it only afterwards. Errors: invalid_argument, out_of_handles, out_of_memory. Thread-safe.
   [[nodiscard]] virtual Result<Id> watch(RawHandle handle, std::function<bool()> ready) = 0;
   /// Calls `due` once, at the deadline (never before it). Thread-safe.
   [[nodiscard]] virtual Result<Id> at(Deadline deadline, std::function<void()> due) = 0;
@@ -41,7 +42,8 @@ class EventLoop {
   [[nodiscard]] virtual bool in_loop_thread() const noexcept = 0;
 
   /// Around fork_process(): brings the thread to a place where it holds no lock of any kind, and keeps it
-  /// there until resume(). Not from the loop's thread. Blocks while a callback runs.
+  /// there until resume(), which the same thread calls, and which calls no other member in between: they
+  /// would wait for ever. Not from the loop's thread. Blocks while a callback runs.
   virtual void quiesce() noexcept = 0;
   virtual void resume() noexcept = 0;
   /// In a forked child, instead of resume() and of destroying: closes the loop's handles and forgets the
