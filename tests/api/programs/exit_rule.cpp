@@ -9,6 +9,8 @@
 #include <iostream>
 #include <string>
 
+#include "test_support/verdict.hpp"
+
 namespace mp = multiprocessing;
 
 namespace {
@@ -53,5 +55,5 @@ int main(int argc, char** argv) {
   // And the main program itself: this daemon must not outlive it, nor keep it.
   static mp::Process daemon(mp::ProcessOptions{.daemon = true}, wait_for_ever);
   daemon.start();
-  return good ? 0 : 1;
+  return mp::test_support::verdict(good ? 0 : 1);
 }

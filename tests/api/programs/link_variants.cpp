@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "test_support/verdict.hpp"
+
 namespace mp = multiprocessing;
 
 namespace {
@@ -61,5 +63,5 @@ int main(int argc, char** argv) {
     check_calls(mp::get_context(method));
     check_failures(mp::get_context(method));
   }
-  return failures == 0 ? 0 : 1;
+  return mp::test_support::verdict(failures == 0 ? 0 : 1);
 }

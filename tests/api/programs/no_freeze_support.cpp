@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string>
 
+#include "test_support/verdict.hpp"
+
 namespace mp = multiprocessing;
 
 int main(int argc, char**) {
@@ -18,7 +20,7 @@ int main(int argc, char**) {
     p.start();
   } catch (const mp::RuntimeError& error) {
     const bool names_the_line = std::string(error.what()).find("freeze_support()") != std::string::npos;
-    return names_the_line && !p.pid() && mp::active_children().empty() ? 0 : 1;
+    return mp::test_support::verdict(names_the_line && !p.pid() && mp::active_children().empty() ? 0 : 1);
   }
   std::puts("start() went on");
   return 2;

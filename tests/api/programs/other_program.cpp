@@ -10,6 +10,7 @@
 
 #include "helper_program.hpp"
 #include "own_program.hpp"
+#include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
 
@@ -49,5 +50,5 @@ int main(int argc, char** argv) {
   check_another_build(spawn);
   mp::set_executable(self, {});
   check(spawn.call(not_registered, 4) == 5, "this program again");
-  return failures;
+  return mp::test_support::verdict(failures);
 }

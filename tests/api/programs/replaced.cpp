@@ -11,6 +11,7 @@
 
 #include "own_program.hpp"
 #include "test_support/abilities.hpp"
+#include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
 namespace fs = std::filesystem;
@@ -51,5 +52,5 @@ int main(int argc, char** argv) {
   std::error_code error;
   fs::remove(copy, error);
   if (status != 0) std::printf("the copy ended with %d\n", status);
-  return status == 0 ? 0 : 1;
+  return mp::test_support::verdict(status == 0 ? 0 : 1);
 }

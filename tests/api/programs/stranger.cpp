@@ -10,6 +10,7 @@
 #include <string>
 
 #include "own_program.hpp"
+#include "test_support/verdict.hpp"
 
 namespace {
 
@@ -42,5 +43,5 @@ int main(int argc, char** argv) {
     if (lines_of_refusal(self.c_str(), arguments) != 1) ++wrong;
   // Anywhere but in the first place it is an argument like any other.
   if (own_program::run(self, "--ordinary " + flag) != 5) ++wrong;
-  return wrong;
+  return multiprocessing::test_support::verdict(wrong);
 }

@@ -1,9 +1,8 @@
-// What the programs here have in common: their arguments, and the line that they end with.
+// What the programs here have in common: their arguments.
 #pragma once
 
 #include <multiprocessing/context.hpp>
 
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -25,12 +24,6 @@ inline bool judged_by_time(int argc, char** argv) {
   for (int i = 1; i < argc; ++i)
     if (std::string_view(argv[i]) == "--judge-times") return true;
   return false;
-}
-
-/// The last line, without which wine's status counts for nothing; and the status.
-inline int verdict(bool good) {
-  std::printf("%s\n", good ? "[program] passed" : "[program] FAILED");
-  return good ? 0 : 1;
 }
 
 /// Under an emulator children are started through it.

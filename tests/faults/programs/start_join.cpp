@@ -10,6 +10,7 @@
 
 #include "figures.hpp"
 #include "test_support/leak_check.hpp"
+#include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
 
@@ -60,5 +61,5 @@ int main(int argc, char** argv) {
   const int count = figures::count_argument(argc, argv);
   bool good = true;
   for (const auto& method : mp::get_all_start_methods()) good = run(mp::get_context(method), count) && good;
-  return figures::verdict(good);
+  return mp::test_support::verdict(good ? 0 : 1);
 }
