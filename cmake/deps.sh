@@ -1,37 +1,51 @@
 # shellcheck shell=sh disable=SC2034,SC2154  # its variables are those of the scripts that read it
 # Installs what the build needs; read by run.sh and test.sh. What is there already is not touched, so
-# that a second run takes no time. Groups: build, tests, clang, mingw, aarch64, zig.
+# that a second run takes no time. Groups: build, tests, clang, tidy, mingw, aarch64, zig.
 
 say() { printf '%s\n' "-- $*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
-# The first of the packages named that this distribution offers.
-first_offered() {
-  for package in "$@"; do
-    if apt-cache show "$package" >/dev/null 2>&1; then
-      printf '%s' "$package"
-      return
-    fi
+# None of these functions is called in $(...) or a pipe: fail() has to end the script, not a part of it. Each
+# leaves its answer in a variable of its name.
+
+# Sets `offered` to the first of the packages named that this distribution offers.
+find_offered() {
+  for offered in "$@"; do
+    if apt-cache show "$offered" >/dev/null 2>&1; then return; fi
   done
   fail "none of these packages is offered here: $*"
 }
 
-# libboost-dev alone is too old on Debian 12, so that the versions that are known to do come first.
-boost_package() {
-  for package in libboost1.83-dev libboost1.81-dev; do
-    dpkg -s "$package" >/dev/null 2>&1 && { printf '%s' "$package"; return; }
+# Sets `boost`. libboost-dev alone is too old on Debian 12, so that the versions that are known to do come
+# first.
+find_boost() {
+  for boost in libboost1.83-dev libboost1.81-dev; do
+    if dpkg -s "$boost" >/dev/null 2>&1; then return; fi
   done
-  first_offered libboost1.83-dev libboost1.81-dev libboost-dev
+  find_offered libboost1.83-dev libboost1.81-dev libboost-dev
+  boost=$offered
+  [ "$boost" = libboost-dev ] || return 0
+  version=$(apt-cache show libboost-dev | sed -n 's/^Version: //p' | head -n 1)
+  dpkg --compare-versions "$version" ge 1.81 || fail "Boost 1.81 or later is needed; libboost-dev is $version here"
 }
 
-debian_packages() {
+# Sets `packages` to what a group needs.
+find_packages() {
+  packages=""
   case $1 in
-    build) echo "cmake ninja-build g++ $(boost_package) libspdlog-dev libfmt-dev libcereal-dev libcli11-dev" ;;
-    tests) echo "doctest-dev libbenchmark-dev python3 ccache binutils git $(first_offered clang-format-14 clang-format)" ;;
-    clang) echo "clang-16 libclang-rt-16-dev" ;;
-    mingw) echo "g++-mingw-w64-x86-64-posix wine wine64" ;;
-    aarch64) echo "g++-aarch64-linux-gnu qemu-user-static" ;;
-    zig) command -v npm >/dev/null 2>&1 || echo npm ;;
+    build)
+      find_boost
+      packages="cmake ninja-build g++ $boost libspdlog-dev libfmt-dev libcereal-dev libcli11-dev"
+      ;;
+    tests)
+      find_offered clang-format-14 clang-format
+      packages="doctest-dev python3 ccache binutils git $offered"
+      ;;
+    clang) packages="clang-16 libclang-rt-16-dev" ;;
+    tidy) packages="clang-tidy-14" ;;
+    mingw) packages="g++-mingw-w64-x86-64-posix wine wine64" ;;
+    aarch64) packages="g++-aarch64-linux-gnu qemu-user-static" ;;
+    zig) if ! command -v npm >/dev/null 2>&1; then packages=npm; fi ;;
     *) fail "unknown group of packages: $1" ;;
   esac
 }
@@ -54,7 +68,8 @@ install_debian() {
     as_root apt-get update -qq
   fi
   for group in "$@"; do
-    wanted="$wanted $(debian_packages "$group")" || exit 1
+    find_packages "$group"
+    wanted="$wanted $packages"
   done
   missing=""
   for package in $wanted; do
@@ -72,7 +87,7 @@ install_homebrew() {
   command -v brew >/dev/null 2>&1 || fail "Homebrew is needed: https://brew.sh"
   wanted="cmake ninja boost spdlog fmt cereal cli11"
   for group in "$@"; do
-    [ "$group" = tests ] && wanted="$wanted doctest google-benchmark python3"
+    [ "$group" = tests ] && wanted="$wanted doctest python3"
   done
   for formula in $wanted; do
     brew list --formula "$formula" >/dev/null 2>&1 || brew install "$formula"
@@ -97,7 +112,7 @@ install_dependencies() {
     return
   fi
   command -v apt-get >/dev/null 2>&1 || {
-    say "neither apt-get nor Homebrew here: install the packages of docs/getting_started.md by hand"
+    say "neither apt-get nor Homebrew here: install the packages of docs/getting-started.md by hand"
     return
   }
   install_debian "$@"
@@ -106,34 +121,40 @@ install_dependencies() {
   done
 }
 
-# Groups for the words of --only=..., which are names of presets or of groups.
-groups_for() {
+# Sets `groups` to the groups for the words of --only=..., which are names of presets or of groups.
+find_groups() {
+  groups=""
   for word in $(printf '%s' "$1" | tr ',' ' '); do
     case $word in
-      build | tests | clang | mingw | aarch64 | zig) echo "$word" ;;
-      dev | gcc | release | checks) echo tests ;;
-      asan | tsan) echo clang ;;
-      musl | macos | macos-arm64 | macos-x64) echo zig ;;
+      build | tests | clang | tidy | mingw | aarch64 | zig) group=$word ;;
+      dev | gcc | release | checks) group=tests ;;
+      asan | tsan) group=clang ;;
+      musl | macos | macos-arm64 | macos-x64) group=zig ;;
       *) fail "--only: unknown target $word" ;;
     esac
-  done | sort -u
+    case " $groups " in
+      *" $group "*) ;;
+      *) groups="$groups $group" ;;
+    esac
+  done
 }
 
-# Common options: --deps-only, --only=a,b, and after -- what is handed on.
+# Common options: --deps-only, --only=a,b. Sets `consumed` to the number of arguments that were options, so
+# that the caller can shift them away and hand on the rest, "$@", as it was given.
 parse_options() {
   deps_only=no
   only=""
-  while [ $# -gt 0 ]; do
-    case $1 in
+  consumed=0
+  for argument in "$@"; do
+    case $argument in
       --deps-only) deps_only=yes ;;
-      --only=*) only=${1#--only=} ;;
+      --only=*) only=${argument#--only=} ;;
       -h | --help) printf '%s\n' "$usage"; exit 0 ;;
-      --) shift; break ;;
+      --) consumed=$((consumed + 1)); return ;;
       *) printf '%s\n' "$usage" >&2; exit 2 ;;
     esac
-    shift
+    consumed=$((consumed + 1))
   done
-  rest=$*
 }
 
 jobs() { getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2; }

@@ -9,10 +9,12 @@ usage="usage: sh cmake/test.sh [--deps-only] [--only=PRESETS] [-- CTEST_OPTIONS.
   CTEST_OPTIONS    for example: -L unit, or -R process"
 . "$root/cmake/deps.sh"
 parse_options "$@"
+shift "$consumed"
 presets=$(printf '%s' "${only:-dev}" | tr ',' ' ')
 
-# shellcheck disable=SC2046  # a list of words
-install_dependencies build tests $(groups_for "${only:-dev}")
+find_groups "${only:-dev}"
+# shellcheck disable=SC2086  # a list of words
+install_dependencies build tests $groups
 [ "$deps_only" = no ] || exit 0
 
 cd "$root"
@@ -23,8 +25,7 @@ for preset in $presets; do
   case $preset in
     macos-*) say "$preset: built and linked; it cannot run here" ;;
     *)
-      # shellcheck disable=SC2086  # a list of words
-      (cd "build/$preset" && ctest --output-on-failure --parallel "$(jobs)" $rest) || status=1
+      (cd "build/$preset" && ctest --output-on-failure --parallel "$(jobs)" "$@") || status=1
       ;;
   esac
 done
