@@ -30,14 +30,22 @@ int scan_all(const scan::Options& options) {
   return report.complete() ? 0 : 1;
 }
 
+/// Exit status 1 if what was printed did not arrive: a full disk, a closed stream.
+int after_printing(int status) {
+  std::cout.flush();
+  if (std::cout) return status;
+  std::cerr << "scan: standard output cannot be written\n";
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   multiprocessing::freeze_support(argc, argv);
   const scan::CommandLine line = scan::read_command_line(argc, argv);
-  if (line.leave) return line.status;
+  if (line.leave) return after_printing(line.status);
   try {
-    return scan_all(line.options);
+    return after_printing(scan_all(line.options));
   } catch (const std::exception& error) {
     std::cerr << "scan: " << error.what() << '\n';
     return 1;

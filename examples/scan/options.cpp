@@ -4,6 +4,7 @@
 #include <multiprocessing/process.hpp>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -33,11 +34,22 @@ std::string fault_of_directory(const std::string& name) {
   return error ? name + ": " + error.message() : std::string();
 }
 
-/// The path as the walk will spell it.
-std::string canonical(const std::string& file) {
+bool is_below(const fs::path& path, const std::string& directory) {
+  std::error_code error;
+  const fs::path root = fs::canonical(to_path(directory), error);
+  return !error && std::mismatch(root.begin(), root.end(), path.begin(), path.end()).first == root.end();
+}
+
+/// The path as the walk will spell it. Throws if the walk cannot come upon it.
+std::string injected_path(const std::string& file, const std::vector<std::string>& directories) {
   std::error_code error;
   const fs::path path = fs::canonical(to_path(file), error);
   if (error) throw CLI::ValidationError("--inject", file + ": " + error.message());
+  if (!fs::is_regular_file(path, error))
+    throw CLI::ValidationError("--inject", file + ": not a regular file");
+  if (std::none_of(directories.begin(), directories.end(),
+                   [&](const auto& each) { return is_below(path, each); }))
+    throw CLI::ValidationError("--inject", file + ": in none of the trees that are scanned");
   return to_utf8(path);
 }
 
@@ -102,7 +114,7 @@ CommandLine read_command_line(int argc, char** argv) {
     for (const auto& [fault, file] : injections) {
       if (!faults.contains(fault))
         throw CLI::ValidationError("--inject", fault + ": not crash, hang or throw");
-      options.injections.push_back({canonical(file), faults.at(fault)});
+      options.injections.push_back({injected_path(file, options.directories), faults.at(fault)});
     }
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
