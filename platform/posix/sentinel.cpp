@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <thread>
+#include <utility>
 
 #include <sys/wait.h>
 
@@ -85,15 +87,17 @@ void AnnouncedEnd::announce() noexcept {
   auto phase = Phase::open;
   if (!phase_.compare_exchange_strong(phase, Phase::announcing)) return;
   ended_.notify();
-  phase = Phase::announcing;
-  if (!phase_.compare_exchange_strong(phase, Phase::open)) release();  // closed meanwhile
+  phase_ = Phase::announced;
 }
 
+// A thread that is about to announce is a few instructions from its end; no lock, because a fork may come at
+// any time, and in its child nobody would give the lock back, nor announce anything.
 void AnnouncedEnd::close() noexcept {
-  if (phase_.exchange(Phase::closed) != Phase::announcing) release();
+  auto phase = Phase::open;
+  if (!phase_.compare_exchange_strong(phase, Phase::closed))
+    while (phase_ == Phase::announcing && owner_ == current_pid()) std::this_thread::yield();
+  const Wakeup closed = std::exchange(ended_, Wakeup());
 }
-
-void AnnouncedEnd::release() noexcept { const Wakeup closed = std::exchange(ended_, Wakeup()); }
 
 int count_waiting_threads() noexcept { return waiting_threads; }
 

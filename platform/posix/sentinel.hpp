@@ -58,12 +58,11 @@ class AnnouncedEnd {
   void close() noexcept;
 
  private:
-  // No lock guards it, because a fork may come at any time: in the child nobody would give it back.
-  enum class Phase : unsigned char { open, announcing, closed };
+  enum class Phase : unsigned char { open, announcing, announced, closed };
 
   void announce() noexcept;
-  void release() noexcept;
 
+  const int owner_ = current_pid();
   std::atomic<Phase> phase_{Phase::open};
   Wakeup ended_;
 };
