@@ -14,8 +14,9 @@
 namespace multiprocessing {
 
 namespace detail {
+class ProcessState;
 class StreamState;
-}
+}  // namespace detail
 
 /// Bytes to or from a child whose stream was opened with Stdio::pipe. Belongs to its Process. One thread
 /// at a time.
@@ -41,6 +42,7 @@ class MULTIPROCESSING_EXPORT ByteStream {
   [[nodiscard]] NativeHandle native() const;
 
  private:
+  friend class detail::ProcessState;
   std::unique_ptr<detail::StreamState> state_;
 };
 

@@ -12,13 +12,34 @@
 namespace multiprocessing {
 namespace {
 
-platform::Channel& usable(const std::unique_ptr<detail::StreamState>& state, bool to_write) {
-  if (state == nullptr || !state->channel) throw ValueError("the stream is closed");
-  if (state->writes != to_write)
-    throw ValueError(to_write ? "the child writes to this stream; read from it"
-                              : "the child reads from this stream; write to it");
-  return state->channel;
-}
+/// A call in progress on an open stream.
+class Use {
+ public:
+  /// Throws ValueError.
+  Use(const std::unique_ptr<detail::StreamState>& state, bool to_write) : state_(state.get()) {
+    const std::scoped_lock lock(runtime::registry_mutex());
+    if (state_ != nullptr && state_->writes != to_write)
+      throw ValueError(to_write ? "the child writes to this stream; read from it"
+                                : "the child reads from this stream; write to it");
+    if (state_ == nullptr || (!state_->channel && !state_->abandoned))
+      throw ValueError("the stream is closed");
+    ++state_->users;
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    const std::scoped_lock lock(runtime::registry_mutex());
+    --state_->users;
+  }
+
+  /// Null at the end of the program.
+  [[nodiscard]] platform::Channel* channel() const noexcept {
+    return state_->channel ? &state_->channel : nullptr;
+  }
+
+ private:
+  detail::StreamState* state_;
+};
 
 }  // namespace
 
@@ -28,10 +49,11 @@ ByteStream& ByteStream::operator=(ByteStream&&) noexcept = default;
 ByteStream::~ByteStream() = default;
 
 std::size_t ByteStream::read_some(std::span<std::byte> buffer, StopToken stop) {
-  auto& channel = usable(state_, false);
+  const Use use(state_, false);
   if (buffer.empty()) throw ValueError("read_some(): the buffer is empty");
+  if (use.channel() == nullptr) return 0;
   const runtime::StopWakeup wakeup(stop);
-  return runtime::value_or_throw(channel.read_some(buffer, platform::Deadline::never(), wakeup.get()),
+  return runtime::value_or_throw(use.channel()->read_some(buffer, platform::Deadline::never(), wakeup.get()),
                                  "a child's output");
 }
 
@@ -48,9 +70,11 @@ std::vector<std::byte> ByteStream::read_all(StopToken stop) {
 }
 
 void ByteStream::write(ByteView bytes, StopToken stop) {
-  auto& channel = usable(state_, true);
+  const Use use(state_, true);
+  if (use.channel() == nullptr)
+    throw ConnectionError(std::make_error_code(std::errc::broken_pipe), "a child's input");
   const runtime::StopWakeup wakeup(stop);
-  runtime::value_or_throw(channel.write_all(bytes.span(), platform::Deadline::never(), wakeup.get()),
+  runtime::value_or_throw(use.channel()->write_all(bytes.span(), platform::Deadline::never(), wakeup.get()),
                           "a child's input");
 }
 

@@ -30,10 +30,11 @@ class CalledTask : public runtime::Subject {
   ProcessState& state_;
 };
 
-std::shared_ptr<ProcessState> start_call(StartWith with, const CallOptions& options, Task& task) {
+std::shared_ptr<ProcessState> start_call(StartWith with, const CallOptions& options, Task& task,
+                                         platform::Deadline deadline) {
   auto state = std::make_shared<ProcessState>(with, options.process, nullptr);
   CalledTask subject(task, *state);
-  state->start(subject, true, options.stop);
+  state->start(subject, true, options.stop, deadline);
   return state;
 }
 
@@ -68,7 +69,7 @@ class Reader {
 std::vector<std::byte> call_task(StartWith with, CallOptions options, std::unique_ptr<Task> task,
                                  Duration timeout) {
   const auto deadline = runtime::deadline_after(timeout);
-  const auto state = start_call(with, options, *task);
+  const auto state = start_call(with, options, *task, deadline);
   const Reader reader(*state);
   try {
     if (!state->join_reading(deadline, options.stop)) {
@@ -157,7 +158,7 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
 std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options, std::unique_ptr<Task> task) {
   auto& loop = runtime::reactor();  // first: a process that nobody can follow shall not be started
   auto future = std::make_shared<FutureCore>();
-  const auto state = start_call(with, options, *task);
+  const auto state = start_call(with, options, *task, platform::Deadline::never());
   future->on_cancel([state] { state->kill_quietly(); });
   loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
     try {

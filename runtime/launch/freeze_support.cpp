@@ -11,7 +11,9 @@
 #include "contract/system.hpp"
 #include "launch/child_main.hpp"
 #include "launch/start_strategy.hpp"
+#include "support/errors.hpp"
 #include "support/log.hpp"
+#include "wire/handles.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -70,16 +72,34 @@ void restore_title(const std::string& path) {
   platform::set_process_title(path.substr(path.find_last_of("/\\") + 1));
 }
 
+/// The handles that the parent announced.
+platform::Status receive_handles(ParentLink& link, const Frame& announcement,
+                                 std::vector<platform::Handle>& handles) {
+  if (announcement.body.size() != sizeof(std::uint32_t)) return platform::Error{platform::Condition::corrupt};
+  const auto count = detail::Decoder(announcement.body).number<std::uint32_t>();
+  if (count > most_handles) return platform::Error{platform::Condition::corrupt};
+  return receive_all_handles(link.channel(), count, handles, platform::Deadline::never());
+}
+
 /// Reads the record, runs the target, and returns the exit code.
 int run_child(const std::shared_ptr<ParentLink>& link) {
-  const auto frame = link->next_frame();
+  auto frame = link->next_frame();
+  std::vector<platform::Handle> arrived;
+  platform::Status received;
+  if (frame && frame->kind == FrameKind::handles) {
+    received = receive_handles(*link, *frame, arrived);
+    frame = link->next_frame();
+  }
+  ArrivedHandles handles(std::move(arrived));
   if (!frame || frame->kind != FrameKind::bootstrap) platform::end_now(1);
   detail::Decoder decoder(frame->body);
+  decoder.offer_handles(handles.offer());
   ChildSettings settings;
   return run_and_report(*link, settings.wants_result, [&](detail::Encoder* result) {
     settings = read_settings(decoder);
     self().become(settings, link, false);
     watch_parent(link, settings.keep_running);
+    value_or_throw(received, "the handles among the arguments");
     const auto target = find_target(settings.target);
     if (settings.target.is_object) expect_own_object();
     log(Level::info, "child process calling self.run()");

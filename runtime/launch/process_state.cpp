@@ -196,6 +196,7 @@ void ProcessState::take_report(runtime::Frame frame) {
       break;
     case runtime::FrameKind::bootstrap:
     case runtime::FrameKind::stop:
+    case runtime::FrameKind::handles:
       break;  // a child has no business to send these
   }
 }
@@ -260,6 +261,16 @@ void ProcessState::kill_quietly() noexcept {
   if (phase_ == Phase::running && owned()) static_cast<void>(child_.send(platform::StopSignal::kill));
 }
 
+void ProcessState::close_streams() noexcept {
+  const std::scoped_lock lock(registry_mutex());
+  for (auto& stream : streams_) {
+    auto* const state = stream ? stream->state_.get() : nullptr;
+    if (state == nullptr || state->users > 0) continue;  // somebody is there who reads or writes
+    state->abandoned = true;
+    state->channel.close();
+  }
+}
+
 bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
   const Pin pin(*this);
   platform::RawHandle ended = platform::no_handle;
@@ -280,9 +291,10 @@ bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& st
     if (const auto control = control_handle(); control != platform::no_handle) handles.push_back(control);
     const auto stops = handles.size();
     if (wakeup.get() != nullptr) handles.push_back(wakeup.get()->waitable());
-    const auto ready = runtime::value_or_throw(platform::wait_any(handles, deadline), quoted(name_));
+    const auto ready = runtime::value_or_throw(platform::wait_any(handles, deadline), "the end of a child");
     if (ready.empty()) return false;
-    if (ready.front() == stops) throw CancelledError("the wait for " + quoted(name_) + " was given up");
+    if (ready.front() == stops)
+      throw CancelledError("the wait for a process was given up: a stop was requested");
   }
   return true;
 }

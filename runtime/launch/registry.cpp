@@ -129,6 +129,8 @@ void Registry::run_exit_rule() noexcept {
     for (const auto& child : children)
       if (child->daemon()) daemons.push_back(child);
   });
+  // What they still want to say or hear nobody can answer any more: they shall not wait for it.
+  for (const auto& child : children) child->close_streams();
   for (const auto& daemon : daemons)
     quietly([&] { daemon->send(platform::StopSignal::terminate, "terminate"); });
   const auto deadline = runtime::deadline_after(grace);
@@ -136,6 +138,9 @@ void Registry::run_exit_rule() noexcept {
   for (const auto& child : children) quietly([&] { child->join_reading(platform::Deadline::never(), {}); });
 }
 
-void run_exit_rule() noexcept { Registry::instance().run_exit_rule(); }
+void run_exit_rule() noexcept {
+  // No memory for a registry: nothing was started either.
+  quietly([] { Registry::instance().run_exit_rule(); });
+}
 
 }  // namespace multiprocessing::detail

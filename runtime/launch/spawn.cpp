@@ -14,6 +14,7 @@
 #include "support/errors.hpp"
 #include "support/wait.hpp"
 #include "wire/frame.hpp"
+#include "wire/handles.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -49,17 +50,19 @@ std::optional<std::vector<std::string>> environment_of(const ProcessOptions& opt
 }
 
 /// The bootstrap frame's body: settings, then the target's own data.
-detail::Encoder write_record(StartRequest& request) {
+void write_record(StartRequest& request, detail::Encoder& record) {
   const auto parent = platform::current_identity();
   request.settings.parent_pid = parent.pid;
   request.settings.parent_start_time = parent.start_time;
   auto child = request.subject.target();
   request.settings.target = describe_target(child.target, std::move(child.type_name));
   request.settings.target.is_object = child.is_object;
-  detail::Encoder record;
+  record.allow_handles();
   detail::encode(record, request.settings);
   request.subject.encode(record);
-  return record;
+  if (record.handles().size() > most_handles)
+    throw ValueError("start(): the arguments hold " + std::to_string(record.handles().size()) +
+                     " handles, and no more than " + std::to_string(most_handles) + " can travel");
 }
 
 platform::LaunchRequest plan_launch(const StartRequest& request, platform::RawHandle channel) {
@@ -90,7 +93,8 @@ class SpawnStrategy : public StartStrategy {
       throw RuntimeError(
           "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
           "executed anew, and would run main() instead of its target");
-    const auto record = write_record(request);
+    detail::Encoder record;
+    write_record(request, record);
     request.in_flight.open_channel();
     const auto launch = plan_launch(request, request.in_flight.child_end());
     auto child = platform::launch(launch);
@@ -107,10 +111,21 @@ class SpawnStrategy : public StartStrategy {
     throw_os_error(error, folder ? launch.working_directory : launch.executable);
   }
 
+  static platform::Status send_record(platform::Channel& channel, const detail::Encoder& record,
+                                      platform::Deadline deadline, const platform::Wakeup* wakeup) {
+    if (const auto handles = record.handles(); !handles.empty()) {
+      detail::Encoder count;
+      count.number(static_cast<std::uint32_t>(handles.size()));
+      if (auto sent = send_frame(channel, FrameKind::handles, count.bytes(), deadline, wakeup); !sent)
+        return sent;
+      if (auto sent = send_all_handles(channel, handles, deadline); !sent) return sent;
+    }
+    return send_frame(channel, FrameKind::bootstrap, record.bytes(), deadline, wakeup);
+  }
+
   static void deliver(platform::ChildProcess& child, const detail::Encoder& record, StartRequest& request) {
     const StopWakeup wakeup(request.stop);
-    const auto sent = send_frame(request.in_flight.parent_end(), FrameKind::bootstrap, record.bytes(),
-                                 request.deadline, wakeup.get());
+    const auto sent = send_record(request.in_flight.parent_end(), record, request.deadline, wakeup.get());
     if (sent) return;
     const bool ended = sent.error().condition == platform::Condition::broken;
     // A child that ended before it read all of it is a child that ended: its exit code tells how. The channel

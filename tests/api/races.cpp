@@ -100,6 +100,34 @@ TEST_SUITE("api.races") {
     }
   }
 
+  TEST_CASE("calls of one thread lose nothing while another starts and calls") {
+    mp::test_support::with_each_start_method([](mp::Context& context) {
+      const Meanwhile starting([&] {
+        auto p = context.Process(end);
+        p.start();
+        p.join();
+        static_cast<void>(mp::get_context("spawn").call(answer));
+      });
+      for (int i = 0; i < 150; ++i) CHECK(context.call(answer) == 42);
+    });
+  }
+
+  TEST_CASE("streams that one thread closes are no other's, although a third forks") {
+    if (!mp::test_support::can_fork()) return;
+    const Meanwhile forking([] {
+      mp::ForkProcess p([] {});
+      p.start();
+      p.join();
+    });
+    const Meanwhile piping([] {
+      mp::SpawnProcess p(mp::ProcessOptions{.standard_input = mp::Stdio::pipe}, end);
+      p.start();
+      p.standard_input().close();
+      p.join();
+    });
+    for (int i = 0; i < 100; ++i) CHECK(mp::get_context("fork").call(answer) == 42);
+  }
+
   TEST_CASE("run() in the parent leaves the arguments for start()") {
     mp::Process p(say, "kept");
     mp::Process q([](std::string text) { static_cast<void>(text); }, "used");

@@ -4,6 +4,7 @@
 // at what remains.
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -26,6 +27,33 @@ void leave(std::string how) {
   worker.start();
   if (how == "std::exit") std::exit(6);
   if (how == "mp::exit") mp::exit(6);
+}
+
+void copy_input() {
+  for (std::string line; std::getline(std::cin, line);) std::cout << line << '\n';
+}
+void say_much() { std::cout << std::string(1 << 20, 'x') << std::flush; }
+
+/// Leaves children that wait at a pipe whose other end nobody can reach any more.
+void leave_pipes() {
+  mp::Process reader(mp::ProcessOptions{.standard_input = mp::Stdio::pipe}, copy_input);
+  reader.start();
+  reader.standard_input().write("a line\n");
+  mp::Process writer(mp::ProcessOptions{.standard_output = mp::Stdio::pipe}, say_much);
+  writer.start();
+}
+
+/// True if the program came to its end.
+bool check_pipes(mp::Context& context) {
+  auto p = context.Process(leave_pipes);
+  p.start();
+  const bool ended = p.join(std::chrono::seconds(60));
+  if (!ended) {
+    std::printf("pipes hold up the end by %s\n", context.get_start_method().c_str());
+    p.kill();
+    p.join();
+  }
+  return ended && p.exitcode() == 0;
 }
 
 bool check(mp::Context& context, const std::string& how, int expected) {
@@ -51,6 +79,7 @@ int main(int argc, char** argv) {
     good = check(context, "return", 0) && good;
     good = check(context, "std::exit", 6) && good;
     good = check(context, "mp::exit", 6) && good;
+    good = check_pipes(context) && good;
   }
   // And the main program itself: this daemon must not outlive it, nor keep it.
   static mp::Process daemon(mp::ProcessOptions{.daemon = true}, wait_for_ever);

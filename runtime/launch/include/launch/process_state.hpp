@@ -82,6 +82,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] std::shared_ptr<const runtime::ExceptionReport> raised();
   /// Ends the child if it runs; says nothing of one that does not.
   void kill_quietly() noexcept;
+  /// At the end of the program: closes this process's ends of the child's standard streams.
+  void close_streams() noexcept;
   /// Lets go of what start() with `wants_result` holds open for whoever reads the result. Once.
   void done_reading() noexcept;
   /// Whether this object stands for the process it is in.

@@ -10,6 +10,9 @@ class StreamState {
   StreamState(platform::Channel end, bool to_child) noexcept : channel(std::move(end)), writes(to_child) {}
   platform::Channel channel;
   const bool writes;  ///< the parent writes (the child's standard input); else it reads
+  // Guarded by the registry's mutex.
+  int users = 0;           ///< how many calls are in progress: it stays open under them
+  bool abandoned = false;  ///< the program ends: nobody is left to read or write
 };
 
 }  // namespace multiprocessing::detail

@@ -1,0 +1,59 @@
+// ctest:
+// A child without memory: an exception ends it and reaches its parent, although there is nothing to describe
+// it with; it never goes on in its parent's place.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <string>
+
+namespace mp = multiprocessing;
+
+namespace {
+thread_local bool exhausted = false;  // of the target's thread: the others are not what is tested
+}
+
+// The program's own memory, so that it can be used up without waiting.
+void* operator new(std::size_t size) {
+  void* memory = exhausted ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+void use_all() {
+  exhausted = true;
+  throw std::bad_alloc();
+}
+
+bool check(mp::Context& context, std::optional<int> here) {
+  auto p = context.Process(mp::ProcessOptions{.standard_error = mp::Stdio::null}, use_all);
+  p.start();
+  if (mp::current_process().pid() != here) std::_Exit(7);  // in the child, past start()
+  p.join();
+  if (p.exitcode() != 1 || !p.exception()) {
+    std::printf("%s: %s\n", context.get_start_method().c_str(), p.exit_reason().c_str());
+    return false;
+  }
+  try {
+    context.call(use_all);
+  } catch (const std::bad_alloc&) {
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  const auto here = mp::current_process().pid();
+  bool good = true;
+  for (const auto& method : mp::get_all_start_methods()) good = check(mp::get_context(method), here) && good;
+  return good ? 0 : 1;
+}
