@@ -158,6 +158,7 @@ Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline,
 }
 
 Status Channel::finish_writing() noexcept {
+  if (auto failure = fault_point(Call::channel_finish_writing)) return *failure;
   if (!state_) return closed;
   if (!state_->is_socket()) return Error{Condition::not_supported, ENOTSOCK, "shutdown"};
   if (::shutdown(state_->fd(), SHUT_WR) != 0) return posix::last_error("shutdown");

@@ -13,6 +13,7 @@
 
 #include <poll.h>
 
+#include "contract/fault.hpp"
 #include "error.hpp"
 
 namespace multiprocessing::platform {
@@ -108,6 +109,7 @@ std::optional<ExitStatus> ChildProcess::poll() noexcept {
 }
 
 Status ChildProcess::send(StopSignal signal) noexcept {
+  if (auto failure = fault_point(Call::child_send)) return *failure;
   if (!state_) return Error{Condition::gone, ESRCH, "kill"};
   return state_->signal(number_of(signal));
 }

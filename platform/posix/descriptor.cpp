@@ -47,6 +47,8 @@ Result<std::pair<Handle, Handle>> make_late(Make make, const char* call) {
 
 bool interrupted() noexcept { return errno == EINTR; }
 
+void pretend_interruption() noexcept { errno = EINTR; }
+
 std::unique_lock<std::mutex> birth_lock() {
   static auto& mutex = *new std::mutex;  // used during static destruction too
   return std::unique_lock(mutex);

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "contract/fault.hpp"
 #include "contract/handle.hpp"
 
 namespace multiprocessing::platform::posix {
@@ -12,12 +13,24 @@ namespace multiprocessing::platform::posix {
 
 /// Whether errno is EINTR.
 [[nodiscard]] bool interrupted() noexcept;
+/// Makes errno EINTR.
+void pretend_interruption() noexcept;
+
+/// Makes a system call that a signal can interrupt; then it returns -1. A fault plan may do as if.
+template <class Function>
+auto interruptible(Function function) noexcept {
+  if (fault_interruption()) {
+    pretend_interruption();
+    return static_cast<decltype(function())>(-1);
+  }
+  return function();
+}
 
 /// Repeats a system call that returns -1 while it is interrupted.
 template <class Function>
 auto retried(Function function) noexcept {
   for (;;)
-    if (const auto result = function(); result != -1 || !interrupted()) return result;
+    if (const auto result = interruptible(function); result != -1 || !interrupted()) return result;
 }
 
 /// Held while a descriptor exists that is not close-on-exec yet, where the system cannot make it so at

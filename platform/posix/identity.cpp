@@ -18,16 +18,21 @@ namespace {
 
 constexpr Error gone{Condition::gone, ESRCH, "identify"};
 
-}  // namespace
-
-int current_pid() noexcept { return ::getpid(); }
-
-Result<ProcessIdentity> identify(int pid) noexcept {
+Result<ProcessIdentity> look_up(int pid) noexcept {
   if (pid <= 0) return gone;
   const auto record = posix::look_up_process(pid);
   if (!record) return record.error();
   if (record->ended) return gone;
   return ProcessIdentity{pid, record->start_time};
+}
+
+}  // namespace
+
+int current_pid() noexcept { return ::getpid(); }
+
+Result<ProcessIdentity> identify(int pid) noexcept {
+  if (auto failure = fault_point(Call::identify)) return *failure;
+  return look_up(pid);
 }
 
 // Kept, because it costs as much as a tenth of a fork; a forked child has another pid and asks again.
@@ -36,7 +41,7 @@ ProcessIdentity current_identity() noexcept {
   static std::atomic<int> known_pid{0};
   const int pid = current_pid();
   if (known_pid.load(std::memory_order_acquire) == pid) return {pid, known_start};
-  const auto self = identify(pid);
+  const auto self = look_up(pid);
   if (!self) return {pid, 0};
   known_start = self->start_time;
   known_pid.store(pid, std::memory_order_release);  // whoever sees the pid sees its time
@@ -44,7 +49,7 @@ ProcessIdentity current_identity() noexcept {
 }
 
 bool is_alive(const ProcessIdentity& identity) noexcept {
-  const auto now = identify(identity.pid);
+  const auto now = look_up(identity.pid);
   if (!now) return now.error().condition == Condition::out_of_handles;
   return identity.start_time == 0 || now->start_time == 0 || *now == identity;
 }
@@ -56,7 +61,7 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
   // Our own parent is who it was when the sentinel was opened: its pid is not given away while we are its
   // child, and no process can adopt us that is younger than we are.
   if (!sentinel || ::getppid() == identity.pid) return sentinel;
-  const auto now = identify(identity.pid);
+  const auto now = look_up(identity.pid);
   if (!now) return now.error();
   if (identity.start_time == 0 || *now == identity) return sentinel;
   if (now->start_time == 0) return Error{Condition::not_supported, ENOSYS, "identify"};

@@ -125,6 +125,7 @@ const ImageSnapshot::Range* ImageSnapshot::find(std::uintptr_t address) const no
 using posix::MappedImage;
 
 Result<CodeLocation> locate(const void* address) {
+  if (auto failure = fault_point(Call::locate)) return *failure;
   const auto number = reinterpret_cast<std::uintptr_t>(address);
   CodeLocation location;
   const bool found = posix::visit_mapped_images([&](const MappedImage& image) {
@@ -140,6 +141,7 @@ Result<CodeLocation> locate(const void* address) {
 }
 
 Result<const void*> resolve(const CodeLocation& location) {
+  if (auto failure = fault_point(Call::resolve)) return *failure;
   const void* address = nullptr;
   bool same_name = false;
   const bool found = posix::visit_mapped_images([&](const MappedImage& image) {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "descriptor.hpp"
 #include "error.hpp"
 #include "kept_set.hpp"
 
@@ -30,8 +31,9 @@ class PollSet final : public KeptSet {
   }
 
   Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t) override {
-    const int count =
-        ::poll(entries_.data(), static_cast<nfds_t>(entries_.size()), deadline.remaining_milliseconds());
+    const int count = interruptible([&] {
+      return ::poll(entries_.data(), static_cast<nfds_t>(entries_.size()), deadline.remaining_milliseconds());
+    });
     if (count == -1 && errno != EINTR) return last_error("poll");
     for (std::size_t i = 0; count > 0 && i < entries_.size(); ++i)
       if (entries_[i].revents != 0) ready.push_back(keys_[i]);

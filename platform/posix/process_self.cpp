@@ -70,6 +70,7 @@ Status change_working_directory(const std::string& path) noexcept {
 }
 
 Status replace_environment(const std::vector<std::string>& environment) noexcept try {
+  if (auto failure = fault_point(Call::replace_environment)) return *failure;
   const auto is_variable = [](const std::string& text) {
     const auto sign = text.find('=');
     return sign != 0 && sign != std::string::npos && text.find('\0') == std::string::npos;
@@ -89,6 +90,7 @@ Status replace_environment(const std::vector<std::string>& environment) noexcept
 }
 
 Status change_priority(PriorityClass priority) noexcept {
+  if (auto failure = fault_point(Call::change_priority)) return *failure;
   int niceness = 0;
   if (!posix::niceness_for(priority, niceness)) return {};
   if (::setpriority(PRIO_PROCESS, 0, niceness) != 0) return posix::last_error("setpriority");

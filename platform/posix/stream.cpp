@@ -45,7 +45,8 @@ Status wait_for_stream(int fd, short events, Deadline deadline, const Wakeup* wa
   pollfd entries[2] = {{fd, events, 0}, {wakeup != nullptr ? to_fd(wakeup->waitable()) : -1, POLLIN, 0}};
   for (;;) {
     const bool last = deadline.expired();
-    const int ready = ::poll(entries, wakeup != nullptr ? 2 : 1, deadline.remaining_milliseconds());
+    const int ready = interruptible(
+        [&] { return ::poll(entries, wakeup != nullptr ? 2 : 1, deadline.remaining_milliseconds()); });
     if (ready == -1 && errno != EINTR) return last_error("poll");
     if (ready > 0) {
       if (entries[0].revents != 0) return {};

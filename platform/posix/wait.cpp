@@ -26,7 +26,8 @@ constexpr Error not_a_handle{Condition::invalid_argument, EBADF, "poll"};
 // Until something is ready, or the deadline has passed: then no entry is.
 Status poll_until(pollfd* entries, std::size_t count, Deadline deadline) noexcept {
   for (;;) {
-    const int ready = ::poll(entries, static_cast<nfds_t>(count), deadline.remaining_milliseconds());
+    const int ready = posix::interruptible(
+        [&] { return ::poll(entries, static_cast<nfds_t>(count), deadline.remaining_milliseconds()); });
     if (ready > 0) return {};
     if (ready == -1 && errno != EINTR) return posix::last_error("poll");
     if (ready == 0 && deadline.expired()) return {};
@@ -148,7 +149,6 @@ class WaitSet::State {
   }
 
   Status wait(std::vector<std::size_t>& ready, Deadline deadline) {
-    ready.clear();
     for (;;) {
       const bool last = deadline.expired();
       auto status = set_->wait(ready, deadline, members_.size());
@@ -184,6 +184,8 @@ Status WaitSet::add(RawHandle handle, std::size_t key) {
 Status WaitSet::remove(std::size_t key) { return state_->remove(key); }
 
 Status WaitSet::wait(std::vector<std::size_t>& ready, Deadline deadline) {
+  ready.clear();
+  if (auto failure = fault_point(Call::wait_set_wait)) return *failure;
   return state_->wait(ready, deadline);
 }
 

@@ -46,7 +46,12 @@ Status Channel::write_all(std::span<const std::byte>, Deadline, const Wakeup*) n
 }
 
 RawHandle Channel::readable() const noexcept { return no_handle; }
-Status Channel::finish_writing() noexcept { return not_supported("Channel::finish_writing"); }
+
+Status Channel::finish_writing() noexcept {
+  if (const auto fault = fault_point(Call::channel_finish_writing)) return *fault;
+  return not_supported("Channel::finish_writing");
+}
+
 void Channel::close() noexcept { state_.reset(); }
 
 Result<std::pair<Channel, Channel>> channel_pair() {

@@ -8,8 +8,15 @@
 
 namespace multiprocessing::platform {
 
-Result<CodeLocation> locate(const void*) { return not_supported("locate"); }
-Result<const void*> resolve(const CodeLocation&) { return not_supported("resolve"); }
+Result<CodeLocation> locate(const void*) {
+  if (const auto fault = fault_point(Call::locate)) return *fault;
+  return not_supported("locate");
+}
+
+Result<const void*> resolve(const CodeLocation&) {
+  if (const auto fault = fault_point(Call::resolve)) return *fault;
+  return not_supported("resolve");
+}
 
 Status load_image(const std::string&) {
   if (const auto fault = fault_point(Call::load_image)) return *fault;

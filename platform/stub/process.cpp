@@ -26,7 +26,10 @@ ChildProcess::ChildProcess(std::unique_ptr<State> state) noexcept : state_(std::
 int ChildProcess::pid() const noexcept { return 0; }
 RawHandle ChildProcess::sentinel() const noexcept { return no_handle; }
 std::optional<ExitStatus> ChildProcess::poll() noexcept { return ExitStatus{}; }
-Status ChildProcess::send(StopSignal) noexcept { return not_supported("ChildProcess::send"); }
+Status ChildProcess::send(StopSignal) noexcept {
+  if (const auto fault = fault_point(Call::child_send)) return *fault;
+  return not_supported("ChildProcess::send");
+}
 
 Result<ChildProcess> launch(const LaunchRequest&) {
   if (const auto fault = fault_point(Call::launch)) return *fault;
@@ -40,7 +43,10 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle>) {
 
 int current_pid() noexcept { return 1; }
 ProcessIdentity current_identity() noexcept { return {current_pid(), 0}; }
-Result<ProcessIdentity> identify(int) noexcept { return not_supported("identify"); }
+Result<ProcessIdentity> identify(int) noexcept {
+  if (const auto fault = fault_point(Call::identify)) return *fault;
+  return not_supported("identify");
+}
 bool is_alive(const ProcessIdentity& identity) noexcept { return identity == current_identity(); }
 
 Result<Handle> open_sentinel(const ProcessIdentity&) noexcept {
@@ -61,8 +67,12 @@ Status change_working_directory(const std::string&) noexcept {
 }
 
 Status replace_environment(const std::vector<std::string>&) noexcept {
+  if (const auto fault = fault_point(Call::replace_environment)) return *fault;
   return not_supported("replace_environment");
 }
-Status change_priority(PriorityClass) noexcept { return not_supported("change_priority"); }
+Status change_priority(PriorityClass) noexcept {
+  if (const auto fault = fault_point(Call::change_priority)) return *fault;
+  return not_supported("change_priority");
+}
 
 }  // namespace multiprocessing::platform

@@ -15,7 +15,10 @@ Result<ExecutablePath> executable_path() {
   return not_supported("executable_path");
 }
 
-Result<std::vector<std::string>> command_line() { return not_supported("command_line"); }
+Result<std::vector<std::string>> command_line() {
+  if (const auto fault = fault_point(Call::command_line)) return *fault;
+  return not_supported("command_line");
+}
 
 int cpu_count() noexcept { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 int process_cpu_count() noexcept { return cpu_count(); }

@@ -46,6 +46,7 @@ Status WaitSet::remove(std::size_t) { return not_supported("WaitSet::remove"); }
 
 Status WaitSet::wait(std::vector<std::size_t>& ready, Deadline) {
   ready.clear();
+  if (const auto fault = fault_point(Call::wait_set_wait)) return *fault;
   return not_supported("WaitSet::wait");
 }
 

@@ -270,6 +270,7 @@ Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline,
 }
 
 Status Channel::finish_writing() noexcept {
+  if (const auto fault = fault_point(Call::channel_finish_writing)) return *fault;
   return Error{Condition::not_supported, 0, "Channel::finish_writing"};
 }
 

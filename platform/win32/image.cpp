@@ -52,6 +52,7 @@ bool has_right(const void* begin, std::size_t size, DWORD right) noexcept {
 }  // namespace
 
 Result<CodeLocation> locate(const void* address) {
+  if (const auto fault = fault_point(Call::locate)) return *fault;
   const HMODULE module = module_at(address);
   if (module == nullptr) return Error{Condition::not_found, 0, "locate"};
   CodeLocation location;
@@ -63,6 +64,7 @@ Result<CodeLocation> locate(const void* address) {
 }
 
 Result<const void*> resolve(const CodeLocation& location) {
+  if (const auto fault = fault_point(Call::resolve)) return *fault;
   const auto module = find_module(location);
   if (!module) return module.error();
   if (section_at(*module, location.offset) == nullptr) return mistake("resolve");

@@ -92,6 +92,7 @@ std::optional<ExitStatus> ChildProcess::poll() noexcept {
 }
 
 Status ChildProcess::send(StopSignal signal) noexcept {
+  if (const auto fault = fault_point(Call::child_send)) return *fault;
   constexpr Error gone = {Condition::gone, 0, "ChildProcess::send"};
   if (!state_ || has_ended(native(state_->process))) return gone;
   if (signal == StopSignal::interrupt) return interrupt(static_cast<DWORD>(state_->pid));
@@ -112,6 +113,7 @@ int current_pid() noexcept { return static_cast<int>(GetCurrentProcessId()); }
 ProcessIdentity current_identity() noexcept { return {current_pid(), creation_time(GetCurrentProcess())}; }
 
 Result<ProcessIdentity> identify(int pid) noexcept {
+  if (const auto fault = fault_point(Call::identify)) return *fault;
   const auto process = open_running(pid);
   if (!process) return process.error();
   return ProcessIdentity{pid, creation_time(native(*process))};
@@ -159,6 +161,7 @@ Status change_working_directory(const std::string& path) noexcept {
 }
 
 Status replace_environment(const std::vector<std::string>& environment) noexcept {
+  if (const auto fault = fault_point(Call::replace_environment)) return *fault;
   const auto variables = split_environment(environment);
   if (!variables) return variables.error();
   for (const auto& name : variable_names()) _wputenv_s(name.c_str(), L"");
@@ -170,6 +173,7 @@ Status replace_environment(const std::vector<std::string>& environment) noexcept
 }
 
 Status change_priority(PriorityClass priority) noexcept {
+  if (const auto fault = fault_point(Call::change_priority)) return *fault;
   const DWORD flags = priority_flags(priority);
   if (!SetPriorityClass(GetCurrentProcess(), flags != 0 ? flags : NORMAL_PRIORITY_CLASS)) {
     return last_error("SetPriorityClass");

@@ -102,7 +102,10 @@ Result<ExecutablePath> executable_path() {
   return ExecutablePath{*path, *path};
 }
 
-Result<std::vector<std::string>> command_line() { return split_command_line(GetCommandLineW()); }
+Result<std::vector<std::string>> command_line() {
+  if (const auto fault = fault_point(Call::command_line)) return *fault;
+  return split_command_line(GetCommandLineW());
+}
 
 int cpu_count() noexcept {
   return std::max(1, static_cast<int>(GetActiveProcessorCount(ALL_PROCESSOR_GROUPS)));

@@ -114,6 +114,7 @@ Status WaitSet::remove(std::size_t key) { return state_->remove(key); }
 
 Status WaitSet::wait(std::vector<std::size_t>& ready, Deadline deadline) {
   ready.clear();
+  if (const auto fault = fault_point(Call::wait_set_wait)) return *fault;
   return state_->wait(ready, deadline);
 }
 

@@ -188,6 +188,56 @@ Outcome make_load_image(Ready ready) {
   return outcome(load_image("no/such/library"));  // nothing can be loaded everywhere
 }
 
+Outcome make_child_send(Ready ready) {
+  auto child = start(echo);
+  ready();
+  return outcome(child.process.send(StopSignal::kill));
+}
+
+Outcome make_wait_set_wait(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  wakeup.notify();
+  auto set = must(WaitSet::create());
+  must(set.add(wakeup.waitable(), 7));
+  std::vector<std::size_t> keys{1};
+  ready();
+  const auto result = outcome(set.wait(keys, patience()));
+  CHECK(keys == (result == success ? std::vector<std::size_t>{7} : std::vector<std::size_t>{}));
+  return result;
+}
+
+Outcome make_finish_writing(Ready ready) {
+  Pair pair;
+  ready();
+  return outcome(pair.left.finish_writing());
+}
+
+int somewhere = 0;
+
+Outcome make_resolve(Ready ready) {
+  const auto location = must(locate(&somewhere));
+  ready();
+  return outcome(resolve(location));
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> entries;
+  for (const char* name :
+       {"PATH", "HOME", "SystemRoot", "MULTIPROCESSING_FORCE", "MULTIPROCESSING_TEST_SLOW"})
+    if (const auto value = environment_variable(name)) entries.push_back(std::string(name) + "=" + *value);
+  return entries;
+}
+
+/// In a process of its own, because it loses its environment.
+const ChildFunction replaces_environment("replaces_environment", [](ChildContext&) {
+  const auto before = own_environment();
+  fault_plan::fail(Call::replace_environment, 1, Condition::out_of_memory);
+  if (outcome(replace_environment({"ONLY=this"})) != Condition::out_of_memory) return 1;
+  if (own_environment() != before || environment_variable("ONLY")) return 2;
+  if (outcome(replace_environment(before)) != success) return 3;
+  return own_environment() == before && fault_plan::injected() == 1 ? 0 : 4;
+});
+
 /// For calls that need nothing made before.
 template <class Function>
 auto plain(Function function) {
@@ -252,6 +302,24 @@ std::function<Outcome(Ready)> maker_of(Call call) {
       return make_arm_crash_report;
     case Call::load_image:
       return make_load_image;
+    case Call::child_send:
+      return make_child_send;
+    case Call::wait_set_wait:
+      return make_wait_set_wait;
+    case Call::channel_finish_writing:
+      return make_finish_writing;
+    case Call::identify:
+      return plain([] { return identify(current_pid()); });
+    case Call::replace_environment:
+      break;  // by a child
+    case Call::change_priority:
+      return plain([] { return change_priority(PriorityClass::normal); });
+    case Call::locate:
+      return plain([] { return locate(&somewhere); });
+    case Call::resolve:
+      return make_resolve;
+    case Call::command_line:
+      return plain([] { return command_line(); });
   }
   return {};
 }
@@ -261,13 +329,15 @@ Outcome without_fault(Call call) {
   const auto& can = capabilities();
   const bool missing = (call == Call::fork_process && !can.fork) ||
                        (call == Call::open_sentinel && !can.foreign_sentinels) ||
-                       (call == Call::send_handles && !can.handle_transfer);
+                       (call == Call::send_handles && !can.handle_transfer) ||
+                       (call == Call::channel_finish_writing && !can.half_close);
   if (missing) return Condition::not_supported;
   if (call == Call::load_image) return Condition::not_found;
   return success;
 }
 
 bool can_be_made(Call call) {
+  if (call == Call::replace_environment) return false;                  // see the test case below
   if (call == Call::bind_standard_streams) return capabilities().fork;  // only forked children need it
   if (call == Call::receive_handles) return capabilities().handle_transfer;
   return true;
@@ -296,6 +366,44 @@ TEST_SUITE("contract.faults") {
         CHECK(returns_to(before));
       }
     }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "an environment that could not be replaced stays as it was") {
+    auto child = start(replaces_environment);
+    CHECK(child.join() == exited(0));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a lack of handles leaves the stream in step") {
+    if (!capabilities().handle_transfer) return;
+    const CleanPlan clean;
+    Pair pair;
+    const Holdings before = holdings();
+    must(send_handles(pair.left, std::span(&pair.raw, 1), patience()));
+    must(pair.left.write_all(pattern(5, 1), patience()));
+    fault_plan::fail(Call::receive_handles, 1, Condition::out_of_handles);
+    CHECK(outcome(receive_handles(pair.right, 1, patience())) == Condition::out_of_handles);
+    std::vector<std::byte> bytes(5);
+    must(pair.right.read_all(bytes, patience()));
+    CHECK((bytes == pattern(5, 1)));
+    CHECK(returns_to(before));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a call that is interrupted goes on") {
+    const CleanPlan clean;
+    for (const Call call : {Call::wait_one, Call::wait_any, Call::wait_set_wait, Call::channel_read,
+                            Call::channel_write, Call::send_handles, Call::receive_handles}) {
+      CAPTURE(std::string(fault_row(call).name));
+      if (!can_be_made(call)) continue;
+      fault_plan::clear();
+      CHECK(maker_of(call)([&] { fault_plan::interrupt(call, 1); }) == without_fault(call));
+      CHECK(fault_plan::injected() == (capabilities().signals ? 1 : 0));
+    }
+    fault_plan::clear();
+    CHECK(fault_plan::parse("wait_one:2:eintr"));
+    const Wakeup wakeup = must(Wakeup::create());
+    for (int i = 0; i < 3; ++i)
+      CHECK(outcome(wait_one(wakeup.waitable(), Deadline::now())) == Condition::timed_out);
+    CHECK(fault_plan::injected() == (capabilities().signals ? 1 : 0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "an injected error says which call it was") {

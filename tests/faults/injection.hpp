@@ -67,6 +67,8 @@ inline bool reports_a_failed_call() {
     return true;
   } catch (const multiprocessing::ProcessExitedException&) {
     return true;
+  } catch (const multiprocessing::RuntimeError&) {
+    return true;  // the target's code is not found
   } catch (...) {
     return false;
   }

@@ -36,7 +36,7 @@ TEST_SUITE("unit.fault_plan") {
     }
     CHECK(names.size() == fault_table.size());
     CHECK(fault_row(Call::wait_one).distinct().size() == 1);
-    CHECK(fault_row(Call::launch).distinct().size() == 4);
+    CHECK(fault_row(Call::launch).distinct().size() == 7);
   }
 
   TEST_CASE_FIXTURE(CleanPlan, "without a plan nothing fails, and calls are counted") {

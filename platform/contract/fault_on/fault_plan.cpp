@@ -16,6 +16,7 @@ struct Slot {
   std::atomic<std::uint64_t> seen{0};
   std::atomic<std::uint64_t> fails_at{0};  // value of `seen` that fails; 0 = none
   std::atomic<Condition> condition{Condition::other};
+  std::atomic<std::uint64_t> interrupted_at{0};  // as fails_at
   std::atomic<std::size_t> cut{0};
 };
 
@@ -26,6 +27,9 @@ struct Plan {
 
   Slot& of(Call call) noexcept { return slots[static_cast<std::size_t>(call)]; }
 };
+
+// Whether this thread's next system call shall look interrupted.
+thread_local bool interruption_is_due = false;
 
 bool parse_into(Plan& plan, std::string_view text) noexcept;
 
@@ -93,8 +97,13 @@ bool parse_entry(Plan& plan, std::string_view entry) noexcept {
     return true;
   }
   std::uint64_t n = 0;
+  if (!to_number(when, n) || n == 0) return false;
+  if (entry == "eintr") {
+    slot.interrupted_at = slot.seen + n;
+    return true;
+  }
   const auto condition = condition_named(entry);
-  if (!to_number(when, n) || n == 0 || !condition) return false;
+  if (!condition) return false;
   arm(slot, n, *condition);
   return true;
 }
@@ -111,6 +120,7 @@ std::optional<Error> fault_point(Call call) noexcept {
   Plan& current = plan();
   Slot& slot = current.of(call);
   const auto number = slot.seen.fetch_add(1) + 1;
+  interruption_is_due = number == slot.interrupted_at.load();
   if (number != slot.fails_at.load()) return std::nullopt;
   ++current.injected;
   leave_mark(current);
@@ -120,6 +130,13 @@ std::optional<Error> fault_point(Call call) noexcept {
 std::size_t fault_cut(Call call, std::size_t size) noexcept {
   const auto cut = plan().of(call).cut.load();
   return cut != 0 && cut < size ? cut : size;
+}
+
+bool fault_interruption() noexcept {
+  if (!interruption_is_due) return false;
+  interruption_is_due = false;
+  ++plan().injected;
+  return true;
 }
 
 bool forced(const char* feature) noexcept {
@@ -133,11 +150,16 @@ bool forced(const char* feature) noexcept {
 namespace fault_plan {
 
 void fail(Call call, std::uint64_t n, Condition condition) noexcept { arm(plan().of(call), n, condition); }
+void interrupt(Call call, std::uint64_t n) noexcept {
+  Slot& slot = plan().of(call);
+  slot.interrupted_at = slot.seen + n;
+}
 void cut(Call call, std::size_t bytes) noexcept { plan().of(call).cut = bytes; }
 
 void clear() noexcept {
   for (Slot& slot : plan().slots) {
     slot.fails_at = 0;
+    slot.interrupted_at = 0;
     slot.seen = 0;
     slot.cut = 0;
   }

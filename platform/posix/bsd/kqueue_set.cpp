@@ -48,8 +48,10 @@ class QueueSet final : public KeptSet {
   Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t size) override {
     events_.resize(std::max<std::size_t>(size, 1));
     const timespec left = to_timespec(deadline);
-    const int count = ::kevent(to_fd(queue_.get()), nullptr, 0, events_.data(),
-                               static_cast<int>(events_.size()), deadline.is_never() ? nullptr : &left);
+    const int count = interruptible([&] {
+      return ::kevent(to_fd(queue_.get()), nullptr, 0, events_.data(), static_cast<int>(events_.size()),
+                      deadline.is_never() ? nullptr : &left);
+    });
     if (count == -1 && errno != EINTR) return last_error("kevent");
     for (int i = 0; i < count; ++i)
       ready.push_back(reinterpret_cast<std::uintptr_t>(events_[static_cast<std::size_t>(i)].udata));

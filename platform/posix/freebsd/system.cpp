@@ -86,6 +86,7 @@ Result<ExecutablePath> executable_path() {
 }
 
 Result<std::vector<std::string>> command_line() {
+  if (auto failure = fault_point(Call::command_line)) return *failure;
   const auto text = own_text(KERN_PROC_ARGS);
   if (!text) return text.error();
   std::vector<std::string> arguments;

@@ -38,8 +38,10 @@ class EpollSet final : public KeptSet {
 
   Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t size) override {
     events_.resize(std::max<std::size_t>(size, 1));
-    const int count = ::epoll_wait(to_fd(epoll_.get()), events_.data(), static_cast<int>(events_.size()),
-                                   deadline.remaining_milliseconds());
+    const int count = interruptible([&] {
+      return ::epoll_wait(to_fd(epoll_.get()), events_.data(), static_cast<int>(events_.size()),
+                          deadline.remaining_milliseconds());
+    });
     if (count == -1 && errno != EINTR) return last_error("epoll_wait");
     for (int i = 0; i < count; ++i) {
       const std::uint64_t key =

@@ -100,6 +100,7 @@ Result<ExecutablePath> executable_path() {
 }
 
 Result<std::vector<std::string>> command_line() {
+  if (auto failure = fault_point(Call::command_line)) return *failure;
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   if (!file) return Error{Condition::not_supported, ENOENT, "open"};
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

@@ -30,6 +30,7 @@ Result<ExecutablePath> executable_path() {
 }
 
 Result<std::vector<std::string>> command_line() {
+  if (auto failure = fault_point(Call::command_line)) return *failure;
   char** const arguments = *_NSGetArgv();
   return std::vector<std::string>(arguments, arguments + *_NSGetArgc());
 }

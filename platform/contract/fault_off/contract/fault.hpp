@@ -15,6 +15,9 @@ namespace multiprocessing::platform {
 /// How many of `size` bytes this read or write shall handle at most: a plan may cut it.
 [[nodiscard]] constexpr std::size_t fault_cut(Call, std::size_t size) noexcept { return size; }
 
+/// Whether a plan wants the system call that comes now to look as if a signal had interrupted it.
+[[nodiscard]] constexpr bool fault_interruption() noexcept { return false; }
+
 /// Whether the fallback of this name ("no-pidfd") shall be taken although the system has better.
 [[nodiscard]] constexpr bool forced(const char*) noexcept { return false; }
 

@@ -1,6 +1,7 @@
 // The fault seam of test builds. A plan says which call fails, when and how; it comes from a test of
 // this process or, for children, from the environment:
 //   MULTIPROCESSING_FAULT=call:N:condition[,…]   the N-th call (from 1) of that name fails
+//   MULTIPROCESSING_FAULT=call:N:eintr           a signal interrupts the N-th call of that name (POSIX)
 //   MULTIPROCESSING_FAULT=call:cut:BYTES         each such read or write handles at most BYTES
 //   MULTIPROCESSING_FAULT_MARK=path              each failure that is injected adds one byte to this file
 //   MULTIPROCESSING_FORCE=name[,…]               fallbacks to take
@@ -17,6 +18,7 @@ namespace multiprocessing::platform {
 
 [[nodiscard]] std::optional<Error> fault_point(Call call) noexcept;
 [[nodiscard]] std::size_t fault_cut(Call call, std::size_t size) noexcept;
+[[nodiscard]] bool fault_interruption() noexcept;
 [[nodiscard]] bool forced(const char* feature) noexcept;
 
 /// The plan of this process. Thread-safe.
@@ -24,6 +26,8 @@ namespace fault_plan {
 
 /// The n-th call from now (1 = the next) fails with this condition; once.
 void fail(Call call, std::uint64_t n, Condition condition) noexcept;
+/// The first system call of the n-th call from now that can be interrupted is, before it does anything; once.
+void interrupt(Call call, std::uint64_t n) noexcept;
 /// Reads or writes handle at most this many bytes until clear(); 0 takes the cut away.
 void cut(Call call, std::size_t bytes) noexcept;
 /// Forgets all of it, what came from the environment too, and sets every count to 0.

@@ -38,32 +38,33 @@ enum class Call : std::uint8_t {
   run_in_background,
   arm_crash_report,
   load_image,
+  child_send,
+  wait_set_wait,
+  channel_finish_writing,
+  identify,
+  replace_environment,
+  change_priority,
+  locate,
+  resolve,
+  command_line,
 };
 
 struct FaultRow {
+  static constexpr std::size_t capacity = 8;
   Call call;
   const char* name;
-  std::array<Condition, 4> conditions;  ///< what the call documents; the first is repeated to fill up
+  std::array<Condition, capacity> conditions;  ///< what the call documents, but for mistakes of its caller
+  std::size_t count;
   [[nodiscard]] constexpr std::span<const Condition> distinct() const noexcept {
-    std::size_t count = 1;
-    while (count < conditions.size() && conditions[count] != conditions[0]) ++count;
     return std::span(conditions).first(count);
   }
 };
 
 namespace detail {
-constexpr FaultRow row(Call call, const char* name, Condition first) {
-  return {call, name, {first, first, first, first}};
-}
-constexpr FaultRow row(Call call, const char* name, Condition first, Condition second) {
-  return {call, name, {first, second, first, first}};
-}
-constexpr FaultRow row(Call call, const char* name, Condition first, Condition second, Condition third) {
-  return {call, name, {first, second, third, first}};
-}
-constexpr FaultRow row(Call call, const char* name, Condition first, Condition second, Condition third,
-                       Condition fourth) {
-  return {call, name, {first, second, third, fourth}};
+template <class... Conditions>
+constexpr FaultRow row(Call call, const char* name, Conditions... conditions) {
+  static_assert(sizeof...(conditions) >= 1 && sizeof...(conditions) <= FaultRow::capacity);
+  return {call, name, {conditions...}, sizeof...(conditions)};
 }
 }  // namespace detail
 
@@ -80,17 +81,19 @@ inline constexpr std::array fault_table = {
     detail::row(Call::channel_read, "channel_read", Condition::out_of_memory),
     detail::row(Call::channel_write, "channel_write", Condition::broken, Condition::out_of_memory),
     detail::row(Call::stream_pipe, "stream_pipe", Condition::out_of_handles, Condition::out_of_memory),
-    detail::row(Call::send_handles, "send_handles", Condition::broken),
-    detail::row(Call::receive_handles, "receive_handles", Condition::broken, Condition::out_of_handles),
+    detail::row(Call::send_handles, "send_handles", Condition::broken, Condition::timed_out),
+    detail::row(Call::receive_handles, "receive_handles", Condition::broken, Condition::corrupt,
+                Condition::timed_out, Condition::out_of_handles),
     detail::row(Call::launch, "launch", Condition::out_of_processes, Condition::out_of_memory,
-                Condition::out_of_handles, Condition::not_found),
+                Condition::out_of_handles, Condition::not_found, Condition::permission_denied,
+                Condition::not_executable, Condition::too_long),
     detail::row(Call::fork_process, "fork_process", Condition::out_of_processes, Condition::out_of_memory,
                 Condition::out_of_handles),
     detail::row(Call::open_sentinel, "open_sentinel", Condition::out_of_handles, Condition::not_supported,
-                Condition::permission_denied),
+                Condition::permission_denied, Condition::gone),
     detail::row(Call::bind_standard_streams, "bind_standard_streams", Condition::out_of_handles),
     detail::row(Call::change_working_directory, "change_working_directory", Condition::not_found,
-                Condition::permission_denied),
+                Condition::permission_denied, Condition::too_long),
     detail::row(Call::event_loop_create, "event_loop_create", Condition::out_of_handles,
                 Condition::out_of_processes, Condition::out_of_memory),
     detail::row(Call::event_loop_watch, "event_loop_watch", Condition::out_of_handles,
@@ -102,6 +105,17 @@ inline constexpr std::array fault_table = {
                 Condition::out_of_memory),
     detail::row(Call::arm_crash_report, "arm_crash_report", Condition::out_of_memory),
     detail::row(Call::load_image, "load_image", Condition::not_found),
+    detail::row(Call::child_send, "child_send", Condition::gone, Condition::permission_denied,
+                Condition::not_supported),
+    detail::row(Call::wait_set_wait, "wait_set_wait", Condition::out_of_memory),
+    detail::row(Call::channel_finish_writing, "channel_finish_writing", Condition::broken,
+                Condition::not_supported),
+    detail::row(Call::identify, "identify", Condition::gone, Condition::out_of_handles),
+    detail::row(Call::replace_environment, "replace_environment", Condition::out_of_memory),
+    detail::row(Call::change_priority, "change_priority", Condition::permission_denied),
+    detail::row(Call::locate, "locate", Condition::not_found),
+    detail::row(Call::resolve, "resolve", Condition::not_found, Condition::corrupt),
+    detail::row(Call::command_line, "command_line", Condition::not_supported),
 };
 
 [[nodiscard]] constexpr const FaultRow& fault_row(Call call) noexcept {
