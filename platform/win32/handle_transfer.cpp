@@ -56,8 +56,7 @@ Result<Handle> open_sender(const Header& header) {
   }
   if (opened == nullptr) return last_error("OpenProcess");
   Handle sender(raw(opened));
-  const auto identity = identify(static_cast<int>(header.pid));
-  if (!identity || identity->start_time != header.start_time)
+  if (!is_alive({static_cast<int>(header.pid), header.start_time}))
     return Error{Condition::broken, 0, "receive_handles"};
   return sender;
 }
@@ -127,6 +126,7 @@ Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadli
 
 Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline) {
   const auto fault = fault_point(Call::receive_handles);
+  if (count == 0 || count > handles_per_transfer) return mistake("receive_handles");
   const auto header = read_header(channel, deadline);
   if (!header) return header.error();
   Values buffer = {};

@@ -4,11 +4,12 @@
 // along. So the standard streams are duplicated inheritable, and `inherited` is marked, only under a lock of
 // the process and only for the length of the call, and a list in the child's attributes names exactly these.
 // A child that ends with its parent is born into the parent's job (job.hpp); where the system cannot do that,
-// it is born suspended and put there before it runs. It leads a process group of its own, so that a
-// CTRL_BREAK reaches it alone.
+// or refuses it, it is born suspended and put there before it runs, or else does not run at all. It leads a
+// process group of its own, so that a CTRL_BREAK reaches it alone.
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cwchar>
+#include <optional>
 #include <vector>
 
 #include "child_state.hpp"
@@ -153,15 +154,19 @@ class MembershipInJob {
   }
   void on_success(Launcher& launcher, const std::filesystem::path&, std::wstring&) {
     if (job_ == nullptr || by_attribute_) return;
-    // Refused only inside a job that allows no nesting, whose end is then the child's end too.
-    AssignProcessToJobObject(job_, launcher.process_information.hProcess);
-    ResumeThread(launcher.process_information.hThread);
+    if (AssignProcessToJobObject(job_, launcher.process_information.hProcess))
+      ResumeThread(launcher.process_information.hThread);
+    else
+      refusal_ = last_error("AssignProcessToJobObject");
   }
+  /// Why the child, which does not run yet, could not be put into the job.
+  [[nodiscard]] const std::optional<Error>& refusal() const noexcept { return refusal_; }
 
  private:
   HANDLE job_;
   bool by_attribute_;
   AttributeList& attributes_;
+  std::optional<Error> refusal_;
 };
 
 /// Initializer: environment, priority, console, process group.
@@ -298,11 +303,18 @@ Result<ChildProcess> start(const LaunchRequest& request, Plan& plan, HANDLE job,
   if (error) return launch_error(error, plan);
   auto started = process.detach();
   auto own = duplicate_handle(raw(started.native_handle()));
-  if (!own) {
+  if (!own || membership.refusal()) {
     TerminateProcess(started.native_handle(), 1);
-    return own.error();
+    const Handle closed(own ? *own : no_handle);
+    return own ? *membership.refusal() : own.error();
   }
   return ChildProcess(std::make_unique<ChildProcess::State>(Handle(*own), static_cast<int>(started.id())));
+}
+
+/// What systems that know jobs, but not this way into one, say; others say it for other reasons too.
+bool may_be_about_the_job(const Error& error) noexcept {
+  return error.native == ERROR_ACCESS_DENIED || error.native == ERROR_INVALID_PARAMETER ||
+         error.native == ERROR_NOT_SUPPORTED;
 }
 
 }  // namespace
@@ -317,7 +329,10 @@ Result<ChildProcess> launch(const LaunchRequest& request) {
     if (!made) return made.error();
     job = *made;
   }
-  return start(request, *plan, job, !forced("no-job-list"));
+  const bool by_attribute = job != nullptr && !forced("no-job-list");
+  auto started = start(request, *plan, job, by_attribute);
+  if (!by_attribute || started || !may_be_about_the_job(started.error())) return started;
+  return start(request, *plan, job, false);
 }
 
 }  // namespace multiprocessing::platform

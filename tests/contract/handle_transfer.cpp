@@ -133,6 +133,9 @@ TEST_SUITE("contract.handle_transfer") {
     if (skipped()) return;
     auto [left, right] = must(channel_pair());
     CHECK(outcome(send_handles(left, {}, patience())) == Condition::invalid_argument);
+    CHECK(outcome(receive_handles(right, 0, Deadline::now())) == Condition::invalid_argument);
+    CHECK(outcome(receive_handles(right, handles_per_transfer + 1, Deadline::now())) ==
+          Condition::invalid_argument);
     const std::vector<RawHandle> many(handles_per_transfer + 1, left.get());
     CHECK(outcome(send_handles(left, many, patience())) == Condition::invalid_argument);
     RawHandle closed = no_handle;
