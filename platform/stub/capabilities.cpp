@@ -13,6 +13,7 @@ const Capabilities& capabilities() noexcept {
                                         .kept_wait_sets = false,
                                         .half_close = false,
                                         .handle_transfer = false,
+                                        .transfer_keeps_handles = false,
                                         .ends_children = false,
                                         .throw_traces = false,
                                         .crash_stacks = false,

@@ -17,6 +17,7 @@ const Capabilities& capabilities() noexcept {
       .kept_wait_sets = true,
       .half_close = false,
       .handle_transfer = true,
+      .transfer_keeps_handles = true,
       .ends_children = true,
       .throw_traces = false,
       .crash_stacks = false,

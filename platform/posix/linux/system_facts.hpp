@@ -7,5 +7,6 @@ inline constexpr const char* system = "linux";
 inline constexpr bool fork_is_default = true;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
+inline constexpr bool transfer_keeps_handles = true;
 
 }  // namespace multiprocessing::platform::posix::facts

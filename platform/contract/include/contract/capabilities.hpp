@@ -5,22 +5,23 @@
 namespace multiprocessing::platform {
 
 struct Capabilities {
-  const char* system;        ///< "linux", "macos", "freebsd", "windows", "stub"; for messages only
-  bool fork;                 ///< fork_process() works
-  bool fork_is_default;      ///< the system's custom is to fork
-  bool signals;              ///< processes have signals: exit codes -N for any N, a child may catch terminate
-  bool exact_sentinels;      ///< sentinels are kernel objects of the process itself (pidfd, kqueue, process
-                             ///< handle), not an event that a thread of ours announces
-  bool foreign_sentinels;    ///< open_sentinel() works for processes that are not children
-  bool kept_wait_sets;       ///< WaitSet is faster than wait_any() for many handles
-  bool half_close;           ///< Channel::finish_writing() works
-  bool handle_transfer;      ///< send_handles() works between any two processes of one user
-  bool ends_children;        ///< LaunchRequest::ends_with_parent is enforced by the system
-  bool throw_traces;         ///< the stack of a throw is known (throw_trace.hpp)
-  bool crash_stacks;         ///< crash reports carry frames
-  bool symbol_names;         ///< addresses can be turned into function names
-  bool replaced_executable;  ///< ExecutablePath::launch starts the running build even after the file was
-                             ///< replaced
+  const char* system;      ///< "linux", "macos", "freebsd", "windows", "stub"; for messages only
+  bool fork;               ///< fork_process() works
+  bool fork_is_default;    ///< the system's custom is to fork
+  bool signals;            ///< processes have signals: exit codes -N for any N, a child may catch terminate
+  bool exact_sentinels;    ///< sentinels are kernel objects of the process itself (pidfd, kqueue, process
+                           ///< handle), not an event that a thread of ours announces
+  bool foreign_sentinels;  ///< open_sentinel() works for processes that are not children
+  bool kept_wait_sets;     ///< WaitSet is faster than wait_any() for many handles
+  bool half_close;         ///< Channel::finish_writing() works
+  bool handle_transfer;    ///< send_handles() works between any two processes of one user
+  bool transfer_keeps_handles;  ///< handles that are on their way stay open although the sender closes his
+  bool ends_children;           ///< LaunchRequest::ends_with_parent is enforced by the system
+  bool throw_traces;            ///< the stack of a throw is known (throw_trace.hpp)
+  bool crash_stacks;            ///< crash reports carry frames
+  bool symbol_names;            ///< addresses can be turned into function names
+  bool replaced_executable;     ///< ExecutablePath::launch starts the running build even after the file was
+                                ///< replaced
 };
 
 [[nodiscard]] const Capabilities& capabilities() noexcept;

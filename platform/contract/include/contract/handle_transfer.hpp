@@ -14,7 +14,8 @@ namespace multiprocessing::platform {
 /// How many handles one call carries at most.
 inline constexpr std::size_t handles_per_transfer = 64;
 
-/// Sends duplicates of the handles; the caller keeps his own and may close them when the call returns.
+/// Sends duplicates of the handles; the caller keeps his own and may close them when the call returns, where
+/// Capabilities::transfer_keeps_handles says so; elsewhere only once the receiver has them.
 /// Interleaves with Channel::write_all as one more write: the receiver must call receive_handles() at
 /// the same place in the stream. Errors: invalid_argument (none, too many, or one that is not open), broken,
 /// timed_out, not_supported (see Capabilities::handle_transfer). Blocks.
