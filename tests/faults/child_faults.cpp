@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "contract/fault.hpp"
 #include "injection.hpp"
@@ -16,17 +17,16 @@ namespace faults_child {
 
 namespace mp = multiprocessing;
 namespace platform = multiprocessing::platform;
-using platform::Call;
 
 /// What a spawned child that does nothing of its own asks of its system.
-constexpr std::array made_by_children = {Call::channel_adopt,   Call::channel_read,  Call::channel_write,
-                                         Call::wait_any,        Call::open_sentinel, Call::run_in_background,
-                                         Call::arm_crash_report};
+constexpr std::array<std::string_view, 8> made_by_children = {
+    "channel_adopt", "channel_read",  "channel_write",     "resolve",
+    "wait_any",      "open_sentinel", "run_in_background", "arm_crash_report"};
 
 /// Gives the thread that watches the parent the time to begin with it.
 int answer() {
   const bool watched =
-      mp::test_support::eventually([] { return platform::fault_plan::count(Call::wait_any) > 0; });
+      mp::test_support::eventually([] { return platform::fault_plan::count(platform::Call::wait_any) > 0; });
   return watched ? 42 : 0;
 }
 
@@ -71,7 +71,8 @@ TEST_SUITE("faults.child_faults") {
         std::uint64_t n = 1;
         while (n < 100 && call_with_fault(row, n, condition, marks)) ++n;
         CHECK(n < 100);
-        CHECK((n > 1) == (std::ranges::find(made_by_children, row.call) != made_by_children.end()));
+        CHECK((n > 1) ==
+              (std::ranges::find(made_by_children, std::string_view(row.name)) != made_by_children.end()));
       }
     CHECK(mp::test_support::returns_to(before));
     mp::set_start_method(default_method, true);
