@@ -20,7 +20,8 @@ struct ChildSide {
   int inherited = -1;                         ///< keeps its number
   int niceness = 0;
   bool set_niceness = false;
-  bool close_range = true;  ///< try close_range(), before looking which descriptors there are
+  int descriptor_bound = 0;  ///< no descriptor is as high, where nobody lists them
+  bool close_range = true;   ///< try close_range(), before looking which descriptors there are
 
   int report_to = -1;  ///< where to write a StartReport, if the answer below cannot be seen by the parent
   StartStep failed_step = StartStep::none;

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 #include <pthread.h>
@@ -204,13 +205,25 @@ bool is_ours(const struct sigaction& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == handle_fatal_signal;
 }
 
+// The first thread of a process that arms gets the stack that is there, each other one of its own, which is
+// never freed: the thread may run on it until its last instruction.
+std::byte* stack_of_this_thread() {
+  static std::atomic<int> process_of_first{0};
+  const int process = ::getpid();
+  if (process_of_first.exchange(process) != process) return alternate_stack.data();
+  static auto& others = *new std::vector<std::unique_ptr<std::byte[]>>;
+  return others.emplace_back(new std::byte[alternate_stack.size()]).get();
+}
+
 // Keeps a stack that is there: it belongs to someone who frees it, such as a sanitizer.
 Status provide_stack() {
   stack_t current = {};
   if (::sigaltstack(nullptr, &current) != 0) return posix::last_error("sigaltstack");
   if ((current.ss_flags & SS_DISABLE) == 0 && current.ss_size >= 16 * 1024) return {};
+  std::byte* const memory = stack_of_this_thread();
+  if (memory == nullptr) return Error{Condition::out_of_memory, ENOMEM, "sigaltstack"};
   stack_t ours = {};
-  ours.ss_sp = alternate_stack.data();
+  ours.ss_sp = memory;
   ours.ss_size = alternate_stack.size();
   if (::sigaltstack(&ours, nullptr) != 0) return posix::last_error("sigaltstack");
   return {};

@@ -12,10 +12,12 @@ Condition condition_of(int native) noexcept {
   switch (native) {
     case ENOENT:
     case ENOTDIR:
+    case ELOOP:
       return Condition::not_found;
     case EACCES:
     case EPERM:
     case EROFS:
+    case ETXTBSY:
       return Condition::permission_denied;
     case EEXIST:
     case EADDRINUSE:

@@ -179,6 +179,15 @@ struct WithPriority {
   }
 };
 
+// Descriptors may have been opened under a limit that was higher; the usual ones were not.
+int descriptor_bound() noexcept {
+  constexpr rlim_t least = 65536;
+  constexpr rlim_t most = 16 * 1024 * 1024;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return static_cast<int>(least);
+  return static_cast<int>(std::clamp(limit.rlim_cur, least, most));
+}
+
 // What it started is in `started`.
 struct Launcher : process_v2::posix::default_launcher {
   posix::ChildSide side;
@@ -201,6 +210,7 @@ struct Launcher : process_v2::posix::default_launcher {
     side.executable = executable.c_str();
     side.arguments = const_cast<char* const*>(arguments);
     side.environment = const_cast<char* const*>(env);
+    side.descriptor_bound = descriptor_bound();
     started = posix::start_child(side);
     if (started)
       this->pid = started->pid;

@@ -18,7 +18,6 @@ namespace multiprocessing::platform::posix {
 namespace {
 
 constexpr int first_free = 3;
-constexpr int last_possible = 65536;  // descriptors that are looked at where nobody lists them
 
 [[noreturn]] MULTIPROCESSING_UNSANITIZED void fail(ChildSide& side, StartStep step) noexcept {
   side.failure = errno;
@@ -52,10 +51,10 @@ MULTIPROCESSING_UNSANITIZED bool bind_streams(const ChildSide& side) noexcept {
   return true;
 }
 
-MULTIPROCESSING_UNSANITIZED void close_others_on_exec(bool close_range) noexcept {
-  if (close_range && os::child::close_range_on_exec(first_free)) return;
+MULTIPROCESSING_UNSANITIZED void close_others_on_exec(const ChildSide& side) noexcept {
+  if (side.close_range && os::child::close_range_on_exec(first_free)) return;
   if (!os::child::close_listed_on_exec(first_free))
-    for (int fd = first_free; fd < last_possible; ++fd) os::child::control(fd, F_SETFD, FD_CLOEXEC);
+    for (int fd = first_free; fd < side.descriptor_bound; ++fd) os::child::control(fd, F_SETFD, FD_CLOEXEC);
 }
 
 }  // namespace
@@ -63,7 +62,7 @@ MULTIPROCESSING_UNSANITIZED void close_others_on_exec(bool close_range) noexcept
 MULTIPROCESSING_UNSANITIZED void run_child_side(ChildSide& side) noexcept {
   reset_handlers();
   if (!bind_streams(side)) fail(side, StartStep::streams);
-  close_others_on_exec(side.close_range);
+  close_others_on_exec(side);
   if (side.inherited >= 0 && os::child::control(side.inherited, F_SETFD, 0) < 0)
     fail(side, StartStep::streams);
   if (side.directory != nullptr && os::child::change_directory(side.directory) < 0)

@@ -10,6 +10,7 @@
 #include <cstddef>
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "contract/fault.hpp"
 #include "error.hpp"
@@ -52,9 +53,10 @@ Result<StartedChild> started_by_clone(int pid, int pidfd, const ChildSide& side)
     reap_failed_start(pid);
     return failure_of(side.failed_step, side.failure);
   }
-  auto sentinel = above_standard(to_fd(raw.release()), "clone");
+  auto sentinel = pidfd > STDERR_FILENO ? Result<Handle>(std::move(raw)) : duplicate(pidfd);
   if (sentinel) return StartedChild{pid, *std::move(sentinel), nullptr, false};
-  abandon_start(pid);
+  (void)signal_by_sentinel(pidfd, SIGKILL);  // while it is open: the pid may be a stranger's
+  reap_failed_start(pid);
   return sentinel.error();
 }
 

@@ -105,8 +105,11 @@ Result<StartedChild> start_child(ChildSide& side) {
   if (const int failure = posix_spawn(&pid, side.executable, actions.get(), attributes.get(), side.arguments,
                                       side.environment))
     return failure_of_spawn(side, failure);
-  if (side.set_niceness) ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), side.niceness);
-  return watch_forked(pid, *std::move(watch));
+  auto started = watch_forked(pid, *std::move(watch));
+  // A child that somebody else has reaped leaves its pid to strangers.
+  if (started && !started->lost && side.set_niceness)
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), side.niceness);
+  return started;
 }
 
 }  // namespace multiprocessing::platform::posix

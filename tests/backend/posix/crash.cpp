@@ -14,6 +14,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -153,6 +154,23 @@ TEST_SUITE("backend.crash") {
     const CrashRecord record = ended.record();
     CHECK(record.frame_count > 0);
     if (capabilities().symbol_names) CHECK(any_is(functions_of(record), "recurse_for_ever(int)"));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "each thread that arms gets a stack of its own") {
+    Pipe pipe;
+    const auto has_own_stack = [&pipe] {
+      stack_t first{};
+      stack_t second{};
+      ::sigaltstack(nullptr, &first);
+      std::thread([&] {
+        if (!arm_crash_reports(pipe.ends[1], {})) ::_exit(97);
+        ::sigaltstack(nullptr, &second);
+      }).join();
+      return first.ss_sp != nullptr && second.ss_sp != nullptr && first.ss_sp != second.ss_sp;
+    };
+    const Ended ended = run([&] { ::_exit(has_own_stack() ? 0 : 1); }, pipe);
+    CHECK(WIFEXITED(ended.status));
+    CHECK(WEXITSTATUS(ended.status) == 0);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a call of a null function shows who called") {

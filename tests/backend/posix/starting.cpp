@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -21,6 +22,7 @@
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
 #include "descriptor.hpp"
+#include "error.hpp"
 #include "test_support/child.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
@@ -201,6 +203,19 @@ TEST_SUITE("backend.starting") {
     auto request = shell("");
     request.executable = "/nonexistent/program";
     CHECK(outcome(launch(request)) == Condition::not_found);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a name that leads back to itself is not found, a file that is written not permitted") {
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("mp_starting_" + std::to_string(current_pid()));
+    std::filesystem::create_directory(folder);
+    std::filesystem::create_symlink("loop", folder / "loop");
+    auto request = shell("");
+    request.executable = (folder / "loop").string();
+    CHECK(outcome(launch(request)) == Condition::not_found);
+    CHECK(posix::condition_of(ETXTBSY) == Condition::permission_denied);  // where the system still refuses it
+    std::filesystem::remove_all(folder);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "descriptors that the application left inheritable do not reach a program") {
