@@ -96,8 +96,8 @@ class MULTIPROCESSING_EXPORT Process {
 
   /// Starts the child. Throws AssertionError (started before; a daemonic process may have no children),
   /// RuntimeError (freeze_support() was not called), TypeError (a subclass that another process cannot
-  /// make), SerializationError, OSError (the system refuses; nothing is left behind). Blocks until the
-  /// program is loaded and has taken its arguments.
+  /// make), ValueError (an option that makes no sense), SerializationError, OSError (the system refuses;
+  /// nothing is left behind), CancelledError. Blocks until the program is loaded and has taken its arguments.
   void start(StopToken stop = {});
 
   /// Waits until the process has ended. Throws AssertionError before start(), CancelledError.
@@ -130,7 +130,8 @@ class MULTIPROCESSING_EXPORT Process {
   [[nodiscard]] std::optional<int> pid() const;
   /// nullopt before start() and while it runs; -N if signal N ended it; -15 and -9 after terminate() and
   /// kill() on every system; a Windows exception is its NTSTATUS in the same 32 bits; 255 with
-  /// ExitKind::unknown if somebody else took the code.
+  /// ExitKind::unknown if somebody else took the code. A program that ends without having taken its target
+  /// has its own code, and ExitKind::unknown.
   [[nodiscard]] std::optional<int> exitcode() const;
   [[nodiscard]] ExitKind exit_kind() const;
   /// "exit 3", "signal 11 (SIGSEGV)", "access violation (0xC0000005)"; "not started", "running".

@@ -50,7 +50,8 @@ enum class ExitKind : std::uint8_t {
   exited,     ///< by itself, with a code
   signalled,  ///< by a signal, or by terminate() or kill()
   faulted,    ///< Windows: by an exception such as an access violation
-  unknown,    ///< ended, but somebody else took the code: exitcode() is 255
+  unknown,    ///< ended, but nobody knows with what: somebody else took the code (exitcode() is 255), or the
+              ///< program never took its target
 };
 
 }  // namespace multiprocessing

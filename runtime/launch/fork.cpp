@@ -102,6 +102,7 @@ class ForkStrategy : public StartStrategy {
     flush_standard_streams();  // or the child would write the parent's buffers a second time
     auto child = divide(request);
     request.in_flight.close_child_ends();
+    request.in_flight.note_delivered();
     return child;
   }
 

@@ -98,6 +98,9 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
   return run_and_report(*link, settings.wants_result, [&](detail::Encoder* result) {
     settings = read_settings(decoder);
     self().become(settings, link, false);
+    // One who waits for a result learns it with that, and is not to be woken before.
+    if (!settings.wants_result)
+      static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
     watch_parent(link, settings.keep_running);
     value_or_throw(received, "the handles among the arguments");
     const auto target = find_target(settings.target);

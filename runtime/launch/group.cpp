@@ -34,22 +34,27 @@ std::vector<std::size_t> ProcessContext::State::take_ended() {
 
 /// terminate, then kill after the grace. What has ended meanwhile is no error.
 void ProcessContext::State::stop_others() noexcept {
-  try {
-    for (const auto position : running) processes[position].terminate();
-    const auto deadline = runtime::deadline_after(grace);
-    for (const auto position : running)
-      if (!processes[position].join(runtime::remaining(deadline))) processes[position].kill();
-    for (const auto position : running) processes[position].join();
-  } catch (...) {
-    // The failure that is about to be thrown matters more than one of stopping.
-  }
+  // The failure that is about to be thrown matters more than one of stopping, and one process that cannot be
+  // stopped shall not keep the others from it.
+  const auto with_each = [this](auto step) {
+    for (const auto position : running) try {
+        step(processes[position]);
+      } catch (...) {
+      }
+  };
+  with_each([](Process& process) { process.terminate(); });
+  const auto deadline = runtime::deadline_after(grace);
+  with_each([&](Process& process) {
+    if (!process.join(runtime::remaining(deadline))) process.kill();
+  });
+  with_each([](Process& process) { process.join(); });
   running.clear();
 }
 
 /// Throws if the process failed, after the others were stopped.
 void ProcessContext::State::check(std::size_t position) {
   auto& child = *detail::ProcessFactory::state_of(processes[position]);
-  if (child.exitcode() == 0) return;
+  if (child.exitcode() == 0 && child.exit_kind() == ExitKind::exited) return;
   stop_others();
   const int index = static_cast<int>(position);
   if (const auto raised = child.report().raised)

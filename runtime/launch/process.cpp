@@ -43,7 +43,7 @@ Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;
 
 void Process::run() {
-  auto* task = usable(state_).task();
+  auto* task = usable(state_).task_to_run();
   if (task == nullptr) return;
   // A child's copy is its own to use up. Here start() may still come, so that the target gets a copy.
   if (state_->is_self() || !task->portable()) return task->run(nullptr);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "check_options.hpp"
 #include "contract/system.hpp"
 #include "launch/child_main.hpp"
 #include "launch/registry_mutex.hpp"
@@ -143,6 +144,9 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
     phase_ = Phase::starting;
   }
   try {
+    if (stop.stop_requested())
+      throw CancelledError("start(): " + quoted(name()) + " was not started: a stop was requested");
+    runtime::check_options(options_);
     auto& strategy = runtime::strategy_for(with_.method);
     InFlight in_flight;
     const auto streams = open_streams(in_flight);
@@ -163,8 +167,9 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
 
 void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) {
   const std::scoped_lock lock(registry_mutex());
-  Registry::instance().add(shared_from_this());  // first: a child without its channel ends by itself
-  if (wants_result) ++pins_;                     // until done_reading()
+  took_record_ = wants_result || in_flight.delivered_;  // without a result a call has failed, in any case
+  Registry::instance().add(shared_from_this());         // first: a child without its channel ends by itself
+  if (wants_result) ++pins_;                            // until done_reading()
   child_ = std::move(child);
   control_ = std::move(in_flight.parent_end_);
   control_open_ = true;
@@ -177,7 +182,10 @@ void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, b
 // ---- what the child tells, and its end; the mutex is held
 
 void ProcessState::take_report(runtime::Frame frame) {
+  took_record_ = true;  // whatever it says, it knows why it was started
   switch (frame.kind) {
+    case runtime::FrameKind::running:
+      break;
     case runtime::FrameKind::finished:
       report_.result = std::move(frame.body);
       break;
@@ -221,6 +229,9 @@ bool ProcessState::refresh() {
   status_ = child_.poll();
   if (!status_) return false;
   read_reports();  // what it sent between the first look and its end
+  ended_by_itself_ = status_->kind == platform::ExitStatus::Kind::exited;
+  // Nobody can say what its code means.
+  if (ended_by_itself_ && !took_record_) status_->kind = platform::ExitStatus::Kind::unknown;
   phase_ = Phase::ended;
   control_open_ = false;
   if (pins_ == 0) control_.close();
@@ -229,6 +240,12 @@ bool ProcessState::refresh() {
 }
 
 // ---- members of Process
+
+Task* ProcessState::task_to_run() {
+  const std::scoped_lock lock(registry_mutex());
+  check_usable("run");
+  return task_.get();
+}
 
 bool ProcessState::advance() {
   const std::scoped_lock lock(registry_mutex());
@@ -435,7 +452,17 @@ std::string ProcessState::exit_reason() {
   const auto kind = exit_kind();
   if (kind == ExitKind::not_started) return "not started";
   if (kind == ExitKind::running) return "running";
-  return platform::describe(*exit_status());
+  return end_in_words();
+}
+
+std::string ProcessState::end_in_words() {
+  const std::scoped_lock lock(registry_mutex());
+  refresh();
+  auto status = status_.value_or(platform::ExitStatus{});
+  if (took_record_ || !ended_by_itself_) return platform::describe(status);
+  status.kind = platform::ExitStatus::Kind::exited;
+  return platform::describe(status) +
+         " without having run its target: the program did not call freeze_support(), or ended before";
 }
 
 runtime::ChildReport ProcessState::report() {

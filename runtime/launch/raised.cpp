@@ -65,7 +65,7 @@ ProcessExitedException exited_exception(detail::ProcessState& child, int index) 
   const auto status = child.exit_status().value_or(platform::ExitStatus{});
   const int pid = child.pid().value_or(0);
   std::string text = "process " + std::to_string(index) + " (pid " + std::to_string(pid) +
-                     ") ended: " + platform::describe(status);
+                     ") ended: " + child.end_in_words();
   if (const auto crash = child.report().crash) {
     text += "\n  " + platform::describe_crash(*crash);
     const std::string stack = symbolize(platform::crash_frames(*crash));

@@ -37,6 +37,22 @@ void check_another_build(mp::Context& spawn) {
   }
 }
 
+/// Its code says nothing of a target that it never saw.
+void check_unaware_program(const std::filesystem::path& program) {
+  mp::set_executable(program);
+  mp::SpawnProcess p(not_registered, 4);
+  p.start();
+  p.join();
+  check(p.exitcode() == 0, "the exit code of a program without this library");
+  check(p.exit_kind() == mp::ExitKind::unknown, "a program that took no target counts as success");
+  check(p.exit_reason().find("without having run its target") != std::string::npos, "the reason says so");
+  try {
+    mp::spawn([](int) {}, mp::SpawnOptions{.nprocs = 1});
+    check(false, "a group of such programs succeeds");
+  } catch (const mp::ProcessExitedException&) {
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -48,6 +64,7 @@ int main(int argc, char** argv) {
   auto& spawn = mp::get_context("spawn");
   check(spawn.call(shared_task, 4) == 40, "a registered task");
   check_another_build(spawn);
+  check_unaware_program(self.parent_path() / ("unaware" + self.extension().string()));
   mp::set_executable(self, {});
   check(spawn.call(not_registered, 4) == 5, "this program again");
   return mp::test_support::verdict(failures);

@@ -52,6 +52,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
 
   /// The target; null if there is none, and once the child has it.
   [[nodiscard]] Task* task() noexcept { return task_.get(); }
+  /// The same for run(). Throws ValueError when closed, AssertionError in another process.
+  [[nodiscard]] Task* task_to_run();
 
   // The members of Process that need no target; see process.hpp.
   void start(runtime::Subject& subject, bool wants_result, const StopToken& stop,
@@ -74,8 +76,11 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void set_authkey(std::vector<std::byte> key);
   [[nodiscard]] ByteStream& stream(std::size_t index);
 
-  /// How it ended; nullopt before. Answers for a closed object, too.
+  /// How it ended; nullopt before. Unknown if it ended by itself and never took what it should run. Answers
+  /// for a closed object, too.
   [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
+  /// As exit_reason() after the end. Answers for a closed object, too.
+  [[nodiscard]] std::string end_in_words();
   /// What it told, once it has ended; empty before. Answers for a closed object, too.
   [[nodiscard]] runtime::ChildReport report();
   /// What escaped from it; null if nothing did, and before the end. Throws as the member of Process.
@@ -145,6 +150,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   runtime::FrameReader reader_;
   runtime::ChildReport report_;
   std::optional<platform::ExitStatus> status_;
+  bool took_record_ = false;      ///< the child has read what it should run
+  bool ended_by_itself_ = false;  ///< it has ended with a code of its own
   std::array<std::optional<ByteStream>, 3> streams_;
 
   struct SelfTag {};
@@ -169,6 +176,8 @@ class InFlight {
   [[nodiscard]] platform::RawHandle child_end() const noexcept { return child_end_.get(); }
   /// In the parent, once there is a child: now only that holds its ends, and its death is the channel's end.
   void close_child_ends() noexcept;
+  /// In the parent: the child needs no record, and so will not say that it took one.
+  void note_delivered() noexcept { delivered_ = true; }
   /// In the forked child itself: its end of the channel. The parent's are closed.
   [[nodiscard]] platform::Channel become_child() noexcept;
   /// There, once they are its standard streams.
@@ -183,6 +192,7 @@ class InFlight {
   platform::Channel child_end_;
   std::array<std::unique_ptr<StreamState>, 3> parent_streams_;
   std::array<platform::Handle, 3> child_streams_;
+  bool delivered_ = false;
 };
 
 /// The processes that this one has started. Never destroyed.

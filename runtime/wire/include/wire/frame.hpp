@@ -1,5 +1,6 @@
 // What parent and child say to each other on the control channel: frames of a fixed header and a body.
-// The parent sends one `bootstrap`, then perhaps `stop`; the child sends at most one of the others.
+// The parent sends one `bootstrap`, before it `handles` if some travel with it, then perhaps `stop`; the
+// child sends `running` perhaps, and at most one of the others.
 #pragma once
 
 #include <array>
@@ -19,6 +20,8 @@ enum class FrameKind : std::uint32_t {
   finished = 3,   ///< child → parent: run() returned; the bytes of its result
   raised = 4,     ///< child → parent: an exception escaped; an ExceptionReport
   crashed = 5,    ///< child → parent: a platform::CrashRecord, written by a signal handler
+  running = 6,    ///< child → parent: it has read the bootstrap, and nobody waits for its result; no body
+  handles = 6,    ///< parent → child: how many handles follow (32 bits), for the record that comes next
 };
 
 inline constexpr std::size_t frame_header_size = 16;
