@@ -41,19 +41,36 @@ Encoder::Encoder(Encoder&& other) noexcept
     : Coder(other),
       buffer_(std::move(other.buffer_)),
       size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)) {}
+      capacity_(std::exchange(other.capacity_, 0)),
+      handles_(std::move(other.handles_)),
+      handles_allowed_(other.handles_allowed_) {}
 
 Encoder& Encoder::operator=(Encoder&& other) noexcept {
   Coder::operator=(other);
   buffer_ = std::move(other.buffer_);
   size_ = std::exchange(other.size_, 0);
   capacity_ = std::exchange(other.capacity_, 0);
+  handles_ = std::move(other.handles_);
+  handles_allowed_ = other.handles_allowed_;
   return *this;
 }
 
 void Encoder::clear() noexcept {
   size_ = 0;
+  handles_.clear();
   Coder::operator=(Encoder());
+}
+
+void Encoder::attach_handle(std::intptr_t handle) {
+  if (!handles_allowed_) fail("it travels as an argument of a process or through a Connection only");
+  handles_.push_back(handle);
+}
+
+std::intptr_t Decoder::take_handle() {
+  if (handles_.empty()) fail("a handle that did not come");
+  const std::intptr_t handle = std::exchange(handles_.front(), -1);
+  handles_ = handles_.subspan(1);
+  return handle;
 }
 
 void Encoder::grow(std::size_t more) {

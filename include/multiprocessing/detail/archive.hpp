@@ -16,6 +16,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace multiprocessing::detail {
 
@@ -150,12 +151,21 @@ class MULTIPROCESSING_EXPORT Encoder : public Coder {
   /// Empty again; the memory is kept.
   void clear() noexcept;
 
+  /// Whoever sends the bytes can send handles beside them.
+  void allow_handles() noexcept { handles_allowed_ = true; }
+  /// A handle that goes with the bytes; stays the caller's, who keeps it open until they are sent. Throws
+  /// SerializationError where none can go.
+  void attach_handle(std::intptr_t handle);
+  [[nodiscard]] std::span<const std::intptr_t> handles() const noexcept { return handles_; }
+
  private:
   void grow(std::size_t more);
 
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  std::vector<std::intptr_t> handles_;
+  bool handles_allowed_ = false;
 };
 
 /// Hands out the bytes of a span, which must outlive it. Every read is checked against what is left; a failed
@@ -191,6 +201,12 @@ class MULTIPROCESSING_EXPORT Decoder : public Coder {
   /// the elements calls count_weightless() for each that took nothing.
   std::size_t length(std::size_t element_size);
 
+  /// The handles that came with the bytes. They stay the caller's but for those that are taken.
+  void offer_handles(std::span<std::intptr_t> handles) noexcept { handles_ = handles; }
+  /// The next one, which is the caller's from now on: its place among those offered holds -1. Throws
+  /// SerializationError if there is none.
+  [[nodiscard]] std::intptr_t take_handle();
+
   [[nodiscard]] std::size_t remaining() const noexcept { return bytes_.size() - position_; }
   [[nodiscard]] std::size_t position() const noexcept { return position_; }
   /// Throws SerializationError if bytes are left.
@@ -202,6 +218,7 @@ class MULTIPROCESSING_EXPORT Decoder : public Coder {
 
   std::span<const std::byte> bytes_;
   std::size_t position_ = 0;
+  std::span<std::intptr_t> handles_;
 };
 
 }  // namespace multiprocessing::detail
