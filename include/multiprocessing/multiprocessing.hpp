@@ -3,6 +3,7 @@
 
 #include <multiprocessing/bytes.hpp>
 #include <multiprocessing/call.hpp>
+#include <multiprocessing/connection.hpp>
 #include <multiprocessing/context.hpp>
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/errors.hpp>

@@ -24,6 +24,7 @@ class MULTIPROCESSING_EXPORT Waitable {
   Waitable(const Sentinel& sentinel) noexcept
       : handle_(sentinel.native_handle()), identity_(sentinel.identity()) {}
   Waitable(NativeHandle handle) noexcept : handle_(handle) {}
+  Waitable(NativeHandle handle, std::uint64_t identity) noexcept : handle_(handle), identity_(identity) {}
   Waitable(NativeHandle::native_type handle) noexcept : handle_(handle) {}
   [[nodiscard]] NativeHandle native_handle() const noexcept { return handle_; }
   /// 0 if nothing tells this handle from a later one of the same number.

@@ -15,7 +15,7 @@ constexpr std::size_t joined_up_to = 8 * 1024;
 
 bool is_known(std::uint32_t kind) noexcept {
   return kind >= static_cast<std::uint32_t>(FrameKind::bootstrap) &&
-         kind <= static_cast<std::uint32_t>(FrameKind::running);
+         kind <= static_cast<std::uint32_t>(FrameKind::handles);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ enum class FrameKind : std::uint32_t {
   raised = 4,     ///< child → parent: an exception escaped; an ExceptionReport
   crashed = 5,    ///< child → parent: a platform::CrashRecord, written by a signal handler
   running = 6,    ///< child → parent: it has read the bootstrap, and nobody waits for its result; no body
-  handles = 6,    ///< parent → child: how many handles follow (32 bits), for the record that comes next
+  handles = 7,    ///< parent → child: how many handles follow (32 bits), for the record that comes next
 };
 
 inline constexpr std::size_t frame_header_size = 16;

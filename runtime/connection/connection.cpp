@@ -1,0 +1,134 @@
+// The members of Connection, and Pipe().
+#include <multiprocessing/connection.hpp>
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "connection/connection_state.hpp"
+#include "support/deadline.hpp"
+#include "support/errors.hpp"
+
+namespace multiprocessing {
+namespace {
+
+using detail::ConnectionState;
+
+ConnectionState& usable(const std::shared_ptr<ConnectionState>& state) {
+  if (state == nullptr)
+    throw OSError(std::make_error_code(std::errc::bad_file_descriptor), "the connection is closed");
+  return *state;
+}
+
+Connection make_connection(platform::Channel channel, bool readable, bool writable) {
+  return Connection(std::make_shared<ConnectionState>(std::move(channel), readable, writable));
+}
+
+}  // namespace
+
+Connection::Connection() noexcept = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+Connection::Connection(std::shared_ptr<detail::ConnectionState> state) noexcept : state_(std::move(state)) {}
+
+void Connection::send_bytes(ByteView bytes, std::size_t offset, std::optional<std::size_t> size,
+                            StopToken stop) {
+  if (offset > bytes.size())
+    throw ValueError("send_bytes: offset " + std::to_string(offset) + " lies behind the end of " +
+                     std::to_string(bytes.size()) + " bytes");
+  const auto rest = bytes.span().subspan(offset);
+  if (size.value_or(0) > rest.size())
+    throw ValueError("send_bytes: " + std::to_string(*size) + " bytes from offset " + std::to_string(offset) +
+                     " on are more than there are");
+  usable(state_).send(rest.first(size.value_or(rest.size())), {}, stop);
+}
+
+std::vector<std::byte> Connection::recv_bytes(std::optional<std::size_t> maxlength, StopToken stop) {
+  return std::move(usable(state_).receive(maxlength, stop).bytes());
+}
+
+std::size_t Connection::recv_bytes_into(std::span<std::byte> buffer, std::size_t offset, StopToken stop) {
+  if (offset > buffer.size())
+    throw ValueError("recv_bytes_into: offset " + std::to_string(offset) + " lies behind the end of " +
+                     std::to_string(buffer.size()) + " bytes");
+  return usable(state_).receive_into(buffer.subspan(offset), stop);
+}
+
+bool Connection::poll() const { return usable(state_).poll(platform::Deadline::now(), {}); }
+
+bool Connection::poll(Duration timeout, StopToken stop) const {
+  return usable(state_).poll(runtime::deadline_after(timeout), stop);
+}
+
+void Connection::close() noexcept {
+  if (state_ != nullptr) state_->close();
+}
+
+bool Connection::closed() const noexcept { return state_ == nullptr || state_->closed(); }
+bool Connection::readable() const { return usable(state_).readable(); }
+bool Connection::writable() const { return usable(state_).writable(); }
+
+NativeHandle Connection::fileno() const {
+  return {(NativeHandle::native_type)usable(state_).channel()->get()};
+}
+
+Connection::operator Waitable() const {
+  auto& state = usable(state_);
+  return {NativeHandle((NativeHandle::native_type)state.channel()->readable()), state.identity()};
+}
+
+// ---- on the way to another process
+
+Connection Connection::share() const {
+  auto& state = usable(state_);
+  const auto channel = state.channel();
+  platform::Handle copy(
+      runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
+  return make_connection(runtime::value_or_throw(platform::Channel::adopt(std::move(copy)), "the connection"),
+                         state.readable(), state.writable());
+}
+
+void Connection::encode(detail::Encoder& encoder) const {
+  if (closed()) encoder.fail("the connection is closed");
+  encoder.attach_handle(state_->channel()->get());
+  encoder.number(state_->readable());
+  encoder.number(state_->writable());
+}
+
+Connection Connection::decode(detail::Decoder& decoder) {
+  platform::Handle handle(decoder.take_handle());
+  const bool readable = decoder.number<bool>();
+  const bool writable = decoder.number<bool>();
+  return make_connection(runtime::value_or_throw(platform::Channel::adopt(std::move(handle)), "a connection"),
+                         readable, writable);
+}
+
+// ---- typed messages: the type's fingerprint, then the value
+
+detail::Encoder Connection::start_message(std::uint64_t fingerprint) {
+  detail::Encoder encoder;
+  encoder.allow_handles();
+  encoder.number(fingerprint);
+  return encoder;
+}
+
+void Connection::send_message(const detail::Encoder& message, const StopToken& stop) {
+  usable(state_).send(message.bytes(), message.handles(), stop);
+}
+
+detail::ArrivedMessage Connection::receive(const StopToken& stop) { return usable(state_).receive({}, stop); }
+
+void Connection::check_type(detail::Decoder& message, std::uint64_t fingerprint, std::string_view type) {
+  if (message.remaining() >= sizeof fingerprint && message.number<std::uint64_t>() == fingerprint) return;
+  throw TypeError("the message holds another type than " + std::string(type) +
+                  ", or bytes; it is gone, and the connection goes on");
+}
+
+std::pair<Connection, Connection> Pipe(bool duplex) {
+  auto ends = runtime::value_or_throw(platform::channel_pair(), "Pipe");
+  return {make_connection(std::move(ends.first), true, duplex),
+          make_connection(std::move(ends.second), duplex, true)};
+}
+
+}  // namespace multiprocessing

@@ -1,0 +1,138 @@
+// Sending, receiving and waiting on one channel, from several threads.
+#include "connection/connection_state.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <multiprocessing/errors.hpp>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "support/errors.hpp"
+#include "support/wait.hpp"
+
+namespace multiprocessing::detail {
+namespace {
+
+constexpr const char* object = "the connection";
+
+std::uint64_t next_identity() noexcept {
+  // Sentinels count from 1: this half is ours.
+  static std::atomic<std::uint64_t> last{std::uint64_t{1} << 63};
+  return ++last;
+}
+
+[[noreturn]] void refuse(std::errc reason, const std::string& text) {
+  throw OSError(std::make_error_code(reason), text);
+}
+
+}  // namespace
+
+ArrivedMessage::~ArrivedMessage() {
+  for (const auto handle : handles_)
+    if (handle != platform::no_handle) platform::close_handle(handle);
+}
+
+ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable)
+    : readable_(readable),
+      writable_(writable),
+      identity_(next_identity()),
+      channel_(std::make_shared<platform::Channel>(std::move(channel))) {}
+
+std::shared_ptr<platform::Channel> ConnectionState::channel() const {
+  const std::scoped_lock lock(mutex_);
+  if (channel_ == nullptr) refuse(std::errc::bad_file_descriptor, "the connection is closed");
+  return channel_;
+}
+
+bool ConnectionState::closed() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return channel_ == nullptr;
+}
+
+void ConnectionState::close() noexcept {
+  std::shared_ptr<platform::Channel> last;  // closed outside of the lock
+  const std::scoped_lock lock(mutex_);
+  last.swap(channel_);
+}
+
+std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
+  auto open = channel();
+  if (!readable_) refuse(std::errc::bad_file_descriptor, "the connection is write-only");
+  return open;
+}
+
+void ConnectionState::send(std::span<const std::byte> body, std::span<const std::intptr_t> handles,
+                           const StopToken& stop) {
+  const auto open = channel();
+  if (!writable_) refuse(std::errc::bad_file_descriptor, "the connection is read-only");
+  const runtime::StopWakeup wakeup(stop);
+  const std::scoped_lock lock(sending_);
+  const auto sent = runtime::send_message(*open, body, handles, wakeup.get());
+  if (sent) return;
+  close();  // the peer may have half a message
+  runtime::throw_os_error(sent.error(), object);
+}
+
+void ConnectionState::fail_to_receive(const platform::Error& error) {
+  using platform::Condition;
+  if (error.condition == Condition::broken)
+    throw EOFError("the other end of the connection is closed, and all it sent was received");
+  if (error.condition == Condition::cancelled) runtime::throw_os_error(error, object);
+  close();
+  if (error.condition == Condition::corrupt)
+    refuse(std::errc::bad_message, "the peer sent what is no message; the connection is closed");
+  runtime::throw_os_error(error, object);
+}
+
+std::uint64_t ConnectionState::next_size(platform::Channel& channel, const platform::Wakeup* wakeup) {
+  const auto size = reader_.wait_for_header(channel, platform::Deadline::never(), wakeup);
+  if (!size) fail_to_receive(size.error());
+  return *size;
+}
+
+ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, const StopToken& stop) {
+  const auto open = channel_to_read();
+  const runtime::StopWakeup wakeup(stop);
+  const std::scoped_lock lock(receiving_);
+  const auto size = next_size(*open, wakeup.get());
+  if (maxlength && size > *maxlength) {
+    close();
+    refuse(std::errc::message_size, "a message of " + std::to_string(size) + " bytes came where " +
+                                        std::to_string(*maxlength) +
+                                        " are allowed; the connection is closed");
+  }
+  auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
+  if (!message) fail_to_receive(message.error());
+  std::vector<std::intptr_t> handles;
+  handles.reserve(message->handles.size());
+  for (auto& handle : message->handles) handles.push_back(handle.release());
+  return {std::move(message->body), std::move(handles)};
+}
+
+std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const StopToken& stop) {
+  const auto open = channel_to_read();
+  const runtime::StopWakeup wakeup(stop);
+  const std::scoped_lock lock(receiving_);
+  const auto size = next_size(*open, wakeup.get());
+  if (size <= buffer.size() && !reader_.brings_handles()) {
+    const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());
+    if (!taken) fail_to_receive(taken.error());
+    return static_cast<std::size_t>(size);
+  }
+  auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
+  if (!message) fail_to_receive(message.error());
+  if (size > buffer.size())
+    throw BufferTooShort("a message of " + std::to_string(size) + " bytes came, the buffer has " +
+                             std::to_string(buffer.size()),
+                         std::move(message->body));
+  std::ranges::copy(message->body, buffer.begin());
+  return static_cast<std::size_t>(size);
+}
+
+bool ConnectionState::poll(platform::Deadline deadline, const StopToken& stop) {
+  const auto open = channel_to_read();
+  return runtime::wait_for_handle(open->readable(), deadline, stop);
+}
+
+}  // namespace multiprocessing::detail

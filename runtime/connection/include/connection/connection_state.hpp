@@ -1,0 +1,50 @@
+// What a Connection is made of: a channel, what may be done with it, and the message that is on its way.
+#pragma once
+
+#include <multiprocessing/connection.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "connection/message_stream.hpp"
+#include "contract/channel.hpp"
+
+namespace multiprocessing::detail {
+
+class ConnectionState {
+ public:
+  ConnectionState(platform::Channel channel, bool readable, bool writable);
+  ConnectionState(const ConnectionState&) = delete;
+  ConnectionState& operator=(const ConnectionState&) = delete;
+
+  void send(std::span<const std::byte> body, std::span<const std::intptr_t> handles, const StopToken& stop);
+  [[nodiscard]] ArrivedMessage receive(std::optional<std::size_t> maxlength, const StopToken& stop);
+  [[nodiscard]] std::size_t receive_into(std::span<std::byte> buffer, const StopToken& stop);
+  [[nodiscard]] bool poll(platform::Deadline deadline, const StopToken& stop);
+  void close() noexcept;
+
+  [[nodiscard]] bool closed() const noexcept;
+  [[nodiscard]] bool readable() const noexcept { return readable_; }
+  [[nodiscard]] bool writable() const noexcept { return writable_; }
+  /// Tells it from a later one with the same handle.
+  [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
+  /// The channel, which stays open as long as the answer lives. Throws OSError when closed.
+  [[nodiscard]] std::shared_ptr<platform::Channel> channel() const;
+
+ private:
+  [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
+  [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
+  [[noreturn]] void fail_to_receive(const platform::Error& error);
+
+  const bool readable_;
+  const bool writable_;
+  const std::uint64_t identity_;
+  mutable std::mutex mutex_;  ///< of channel_; never held while waiting
+  std::shared_ptr<platform::Channel> channel_;
+  std::mutex sending_;
+  std::mutex receiving_;
+  runtime::MessageReader reader_;
+};
+
+}  // namespace multiprocessing::detail
