@@ -2,18 +2,26 @@
 // in one table; a type derived from one of them is not that type and arrives as RemoteError.
 #include "wire/exception_report.hpp"
 
+#include <any>
 #include <array>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <future>
+#include <ios>
+#include <memory>
 #include <multiprocessing/errors.hpp>
 #include <new>
 #include <optional>
+#include <regex>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <typeinfo>
 #include <utility>
 #include <variant>
+
+#include "wire/raised_details.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -53,16 +61,80 @@ std::exception_ptr from_nothing(const ExceptionReport& report, const RemoteError
   return arrived<T>(report, remote);
 }
 
+std::error_code code_of(const ExceptionReport& report) {
+  switch (report.category) {
+    case ErrorCategory::system:
+      return {report.error_code, std::system_category()};
+    case ErrorCategory::stream:
+      return {report.error_code, std::iostream_category()};
+    case ErrorCategory::future:
+      return {report.error_code, std::future_category()};
+    default:
+      return {report.error_code, std::generic_category()};
+  }
+}
+
 template <class T>
 std::exception_ptr from_code(const ExceptionReport& report, const RemoteError& remote) {
-  const auto& category = report.system_category ? std::system_category() : std::generic_category();
-  return arrived<T>(report, remote, std::error_code(report.error_code, category));
+  return arrived<T>(report, remote, code_of(report));
 }
 
 template <class T>
 std::exception_ptr from_text_and_code(const ExceptionReport& report, const RemoteError& remote) {
-  const auto& category = report.system_category ? std::system_category() : std::generic_category();
-  return arrived<T>(report, remote, report.message.c_str(), std::error_code(report.error_code, category));
+  return arrived<T>(report, remote, report.message.c_str(), code_of(report));
+}
+
+std::filesystem::path path_of(const std::string& text) {
+  return std::filesystem::path(std::u8string(text.begin(), text.end()));
+}
+
+std::exception_ptr file_error(const ExceptionReport& report, const RemoteError& remote) {
+  return arrived<std::filesystem::filesystem_error>(report, remote, report.message,
+                                                    path_of(report.details.first),
+                                                    path_of(report.details.second), code_of(report));
+}
+
+std::exception_ptr future_failure(const ExceptionReport& report, const RemoteError& remote) {
+  return arrived<std::future_error>(report, remote, static_cast<std::future_errc>(report.error_code));
+}
+
+std::exception_ptr regex_failure(const ExceptionReport& report, const RemoteError& remote) {
+  return arrived<std::regex_error>(report, remote,
+                                   static_cast<std::regex_constants::error_type>(report.error_code));
+}
+
+std::exception_ptr too_short(const ExceptionReport& report, const RemoteError& remote) {
+  return arrived<BufferTooShort>(report, remote, report.message, report.details.bytes);
+}
+
+std::exception_ptr of_group(const ExceptionReport& report, const RemoteError& remote) {
+  return arrived<ProcessException>(report, remote, report.message, report.details.index, report.details.pid);
+}
+
+std::exception_ptr raised_in_group(const ExceptionReport& report, const RemoteError& remote) {
+  // The text with its stack is there already: the type and the message of the first exception remain.
+  auto first = std::make_shared<ExceptionReport>();
+  first->type_name = report.details.first;
+  first->message = report.details.second;
+  const int index = report.details.index;
+  const int pid = report.details.pid;
+  return arrived<ProcessRaisedException>(
+      report, remote,
+      std::make_shared<const ProcessRaisedException::Details>(std::move(first), nullptr, index, pid), index,
+      pid);
+}
+
+std::exception_ptr exited_in_group(const ExceptionReport& report, const RemoteError& remote) {
+  const auto& details = report.details;
+  return arrived<ProcessExitedException>(report, remote, report.message, details.index, details.pid,
+                                         details.exit_code,
+                                         details.first.empty() ? std::nullopt : std::optional(details.first));
+}
+
+std::exception_ptr worker_died(const ExceptionReport& report, const RemoteError& remote) {
+  const auto& details = report.details;
+  return arrived<WorkerDied>(report, remote, details.pid, details.exit_code, details.first,
+                             static_cast<std::size_t>(details.task));
 }
 
 struct KnownType {
@@ -83,8 +155,11 @@ const std::array known_types = {
     KnownType{typeid(std::overflow_error), from_text<std::overflow_error>},
     KnownType{typeid(std::underflow_error), from_text<std::underflow_error>},
     KnownType{typeid(std::system_error), from_code<std::system_error>},
-    KnownType{typeid(std::filesystem::filesystem_error),
-              from_text_and_code<std::filesystem::filesystem_error>},
+    KnownType{typeid(std::filesystem::filesystem_error), file_error},
+    KnownType{typeid(std::ios_base::failure), from_text_and_code<std::ios_base::failure>},
+    KnownType{typeid(std::future_error), future_failure},
+    KnownType{typeid(std::regex_error), regex_failure},
+    KnownType{typeid(std::bad_any_cast), from_nothing<std::bad_any_cast>},
     KnownType{typeid(std::bad_alloc), from_nothing<std::bad_alloc>},
     KnownType{typeid(std::bad_array_new_length), from_nothing<std::bad_array_new_length>},
     KnownType{typeid(std::bad_cast), from_nothing<std::bad_cast>},
@@ -95,6 +170,11 @@ const std::array known_types = {
     KnownType{typeid(std::bad_variant_access), from_nothing<std::bad_variant_access>},
     KnownType{typeid(std::bad_weak_ptr), from_nothing<std::bad_weak_ptr>},
     KnownType{typeid(ProcessError), from_text<ProcessError>},
+    KnownType{typeid(BufferTooShort), too_short},
+    KnownType{typeid(ProcessException), of_group},
+    KnownType{typeid(ProcessRaisedException), raised_in_group},
+    KnownType{typeid(ProcessExitedException), exited_in_group},
+    KnownType{typeid(WorkerDied), worker_died},
     KnownType{typeid(AuthenticationError), from_text<AuthenticationError>},
     KnownType{typeid(TimeoutError), from_text<TimeoutError>},
     KnownType{typeid(TimeOutException), from_text<TimeOutException>},
@@ -127,11 +207,58 @@ std::string message_of(const std::exception& exception) {
   }
 }
 
-void add_code(ExceptionReport& report, const std::system_error& error) {
-  report.error_code = error.code().value();
-  report.system_category = error.code().category() == std::system_category();
-  // A code of any other category would be another error in the reader's table.
-  if (!report.system_category && error.code().category() != std::generic_category()) report.known_type = 0;
+ErrorCategory category_of(const std::error_category& category) {
+  if (category == std::generic_category()) return ErrorCategory::generic;
+  if (category == std::system_category()) return ErrorCategory::system;
+  if (category == std::iostream_category()) return ErrorCategory::stream;
+  if (category == std::future_category()) return ErrorCategory::future;
+  return ErrorCategory::other;
+}
+
+void add_code(ExceptionReport& report, const std::error_code& code) {
+  report.error_code = code.value();
+  report.category = category_of(code.category());
+  if (report.category == ErrorCategory::other) report.known_type = 0;
+}
+
+std::string utf8(const std::filesystem::path& path) {
+  const auto text = path.u8string();
+  return {text.begin(), text.end()};
+}
+
+void add_details(ExceptionReport& report, const ProcessException& error) {
+  auto& details = report.details;
+  details.index = error.error_index();
+  details.pid = error.error_pid();
+  if (const auto* raised = dynamic_cast<const ProcessRaisedException*>(&error)) {
+    details.first = raised->type_name();
+    details.second = raised->message();
+  }
+  if (const auto* exited = dynamic_cast<const ProcessExitedException*>(&error)) {
+    details.exit_code = exited->exit_code();
+    details.first = exited->signal_name().value_or("");
+  }
+}
+
+/// What a type of the table holds besides its message.
+void add_details(ExceptionReport& report, const std::exception& exception) {
+  auto& details = report.details;
+  if (const auto* error = dynamic_cast<const std::system_error*>(&exception)) add_code(report, error->code());
+  if (const auto* error = dynamic_cast<const std::future_error*>(&exception)) add_code(report, error->code());
+  if (const auto* error = dynamic_cast<const std::regex_error*>(&exception))
+    report.error_code = static_cast<std::int32_t>(error->code());
+  if (const auto* error = dynamic_cast<const std::filesystem::filesystem_error*>(&exception)) {
+    details.first = utf8(error->path1());
+    details.second = utf8(error->path2());
+  }
+  if (const auto* error = dynamic_cast<const BufferTooShort*>(&exception)) details.bytes = error->message();
+  if (const auto* error = dynamic_cast<const ProcessException*>(&exception)) add_details(report, *error);
+  if (const auto* error = dynamic_cast<const WorkerDied*>(&exception)) {
+    details.pid = error->pid();
+    details.exit_code = error->exitcode();
+    details.first = error->reason();
+    details.task = error->task();
+  }
 }
 
 }  // namespace
@@ -140,6 +267,9 @@ void add_code(ExceptionReport& report, const std::system_error& error) {
 std::uint32_t known_type_of(const std::type_info& type) noexcept {
   for (std::size_t i = 0; i < known_types.size(); ++i)
     if (known_types[i].type == type) return static_cast<std::uint32_t>(i + 1);
+  // What libstdc++ throws for std::ios_base::failure is derived from it, for the sake of its older interface.
+  if (std::string_view(type.name()).find("__ios_failure") != std::string_view::npos)
+    return known_type_of(typeid(std::ios_base::failure));
   return 0;
 }
 
@@ -151,7 +281,7 @@ ExceptionReport describe_current_exception(const platform::ThrowTrace& trace) {
     report.type_name = platform::demangled_type_name(typeid(exception));
     report.message = message_of(exception);
     report.known_type = known_type_of(typeid(exception));
-    if (const auto* error = dynamic_cast<const std::system_error*>(&exception)) add_code(report, *error);
+    add_details(report, exception);
   } catch (...) {
     report.type_name = platform::current_exception_type_name();
     if (report.type_name.empty()) report.type_name = "an exception of unknown type";

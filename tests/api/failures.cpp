@@ -2,9 +2,15 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <any>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <fstream>
+#include <future>
+#include <ios>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -36,7 +42,7 @@ struct Mute : std::exception {
 };
 void throw_mute() { throw Mute(); }
 void throw_file_error() {
-  throw std::filesystem::filesystem_error("copy", std::make_error_code(std::errc::is_a_directory));
+  throw std::filesystem::filesystem_error("copy", "from", std::make_error_code(std::errc::is_a_directory));
 }
 void throw_system_error() {
   throw std::system_error(std::make_error_code(std::errc::no_space_on_device), "disk");
@@ -148,6 +154,75 @@ TEST_SUITE("api.failures") {
         CHECK(exited.exit_code() == p.exitcode());
         if (mp::test_support::names_crashes())
           CHECK_MESSAGE(std::string(exited.what()).find("crash_here") != std::string::npos, exited.what());
+      }
+    });
+  }
+
+  TEST_CASE("exceptions that hold more than a message arrive with all of it") {
+    with_each_start_method([](mp::Context& context) {
+      try {
+        context.call([] { throw mp::BufferTooShort("short", {std::byte{7}, std::byte{8}}); });
+        FAIL("it threw");
+      } catch (const mp::BufferTooShort& error) {
+        CHECK(error.message() == std::vector{std::byte{7}, std::byte{8}});
+        CHECK(std::string(error.what()) == "short");
+      }
+      try {
+        context.call([] { throw mp::WorkerDied(12, -9, "signal 9", 3); });
+        FAIL("it threw");
+      } catch (const mp::WorkerDied& error) {
+        CHECK(error.pid() == 12);
+        CHECK(error.signal() == 9);
+        CHECK(error.reason() == "signal 9");
+        CHECK(error.task() == 3);
+      }
+      CHECK_THROWS_AS(context.call([] { throw mp::ProcessException("bad", 1, 2); }), mp::ProcessException);
+      try {
+        context.call([] { throw mp::ProcessExitedException("gone", 4, 5, -11, "SIGSEGV"); });
+        FAIL("it threw");
+      } catch (const mp::ProcessExitedException& error) {
+        CHECK(error.error_index() == 4);
+        CHECK(error.error_pid() == 5);
+        CHECK(error.exit_code() == -11);
+        CHECK(error.signal_name() == "SIGSEGV");
+      }
+      try {
+        context.call([] {
+          mp::Process p(mp::ProcessOptions{.standard_error = mp::Stdio::null}, throw_runtime_error);
+          p.start();
+          p.join();
+          std::rethrow_exception(p.exception());
+        });
+        FAIL("it threw");
+      } catch (const mp::ProcessRaisedException& error) {
+        CHECK(error.type_name() == "std::out_of_range");
+        CHECK(error.message() == "no element 12");
+        CHECK(std::string(error.what()).find("no element 12") != std::string::npos);
+      }
+      try {
+        context.call(throw_file_error);
+      } catch (const std::filesystem::filesystem_error& error) {
+        CHECK(error.path1() == "from");
+      }
+    });
+  }
+
+  TEST_CASE("the standard library's rarer exceptions arrive as themselves") {
+    with_each_start_method([](mp::Context& context) {
+      CHECK_THROWS_AS(context.call([] { throw std::future_error(std::future_errc::no_state); }),
+                      std::future_error);
+      CHECK_THROWS_AS(context.call([] { static_cast<void>(std::any_cast<int>(std::any("x"))); }),
+                      std::bad_any_cast);
+      CHECK_THROWS_AS(context.call([] { std::regex("("); }), std::regex_error);
+      try {
+        context.call([] {
+          std::ifstream none;
+          none.exceptions(std::ios::failbit);
+          none.open("/no/such/folder/at/all");
+        });
+        FAIL("it threw");
+      } catch (const std::ios_base::failure& error) {
+        CHECK(error.code() == std::io_errc::stream);
       }
     });
   }

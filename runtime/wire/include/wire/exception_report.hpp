@@ -1,6 +1,7 @@
 // An exception on its way to another process: what it was, what it said, where it was thrown.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -12,13 +13,29 @@
 
 namespace multiprocessing::runtime {
 
+/// Whose number an error code is. Codes of other categories are not thrown again: here they could mean
+/// something else.
+enum class ErrorCategory : std::uint8_t { generic, system, stream, future, other };
+
+/// What some types of the table hold besides their message.
+struct ExceptionDetails {
+  std::int32_t index = 0;
+  std::int32_t pid = 0;
+  std::int32_t exit_code = 0;
+  std::uint64_t task = 0;
+  std::string first;   ///< a name: of a signal, a type, a path; or the reason of an end
+  std::string second;  ///< another path, or the message of that type
+  std::vector<std::byte> bytes;
+};
+
 /// Written by the child, read by the parent. An aggregate: it travels field by field.
 struct ExceptionReport {
   std::string type_name;         ///< as in source
   std::string message;           ///< what(); cut at 16 KiB; empty if it is not a std::exception
   std::uint32_t known_type = 0;  ///< which type of the table can be thrown again; 0: none
-  std::int32_t error_code = 0;   ///< of a std::system_error
-  bool system_category = false;  ///< whose code is the system's; else the generic category's
+  std::int32_t error_code = 0;   ///< of a std::system_error and its like
+  ErrorCategory category = ErrorCategory::generic;
+  ExceptionDetails details;
   std::vector<platform::FrameLocation> frames;
 };
 
