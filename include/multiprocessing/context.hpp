@@ -9,10 +9,13 @@
 #include <multiprocessing/spawn.hpp>
 #include <multiprocessing/timeout.hpp>
 
+#include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,7 +47,7 @@ void register_task(std::string_view name) {
   detail::register_target(name, detail::target_of<F>());
 }
 
-/// The package with one start method: everything the namespace offers, as members.
+/// The package with one start method: the functions and process classes of the namespace, as members.
 class MULTIPROCESSING_EXPORT Context {
  public:
   /// Empty: the default at the time of use.
@@ -100,9 +103,17 @@ class MULTIPROCESSING_EXPORT Context {
   }
 
   /// As the function of the namespace, which always uses "spawn".
-  template <class F, class... Rest>
-  ProcessContext spawn(F fn, Rest&&... rest) const {
-    return multiprocessing::spawn(std::move(fn), std::forward<Rest>(rest)...);
+  template <class F>
+  ProcessContext spawn(F fn, SpawnOptions options = {}) const {
+    return multiprocessing::spawn(std::move(fn), std::move(options));
+  }
+  template <class F, class First, class... Rest>
+  ProcessContext spawn(F fn, std::tuple<First, Rest...> args, SpawnOptions options = {}) const {
+    return multiprocessing::spawn(std::move(fn), std::move(args), std::move(options));
+  }
+  template <class F, std::same_as<std::tuple<>> None>
+  ProcessContext spawn(F fn, None none, SpawnOptions options = {}) const {
+    return multiprocessing::spawn(std::move(fn), none, std::move(options));
   }
 
   [[nodiscard]] multiprocessing::Process& current_process() const {
@@ -117,8 +128,22 @@ class MULTIPROCESSING_EXPORT Context {
   [[nodiscard]] int cpu_count() const { return multiprocessing::cpu_count(); }
   [[nodiscard]] int process_cpu_count() const { return multiprocessing::process_cpu_count(); }
   void freeze_support() const { multiprocessing::freeze_support(); }
+  void freeze_support(int& argc, char**& argv) const { multiprocessing::freeze_support(argc, argv); }
+  [[nodiscard]] StopToken stop_token() const { return multiprocessing::stop_token(); }
+  [[noreturn]] void exit(int code) const { multiprocessing::exit(code); }
   [[nodiscard]] Logger get_logger() const { return multiprocessing::get_logger(); }
   Logger log_to_stderr(Level level = Level::notset) const { return multiprocessing::log_to_stderr(level); }
+
+  void set_log_sink(std::function<void(Level, std::string_view)> sink) const {
+    multiprocessing::set_log_sink(std::move(sink));
+  }
+  template <auto F>
+  void register_task(std::string_view name) const {
+    multiprocessing::register_task<F>(name);
+  }
+  using TimeLimit = multiprocessing::TimeLimit;
+  using SpawnProcess = multiprocessing::SpawnProcess;
+  using ForkProcess = multiprocessing::ForkProcess;
 
   [[nodiscard]] std::vector<std::string> get_all_start_methods() const;
   [[nodiscard]] std::string get_start_method() const;

@@ -7,6 +7,7 @@
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/stop_token.hpp>
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -76,14 +77,20 @@ ProcessContext start_processes(F fn, std::tuple<Args...> args, SpawnOptions opti
 }
 
 /// The same, always by "spawn", in which nothing of this process but the arguments is in the children.
-template <class F, class... Args>
-ProcessContext spawn(F fn, std::tuple<Args...> args, SpawnOptions options = {}) {
+template <class F>
+ProcessContext spawn(F fn, SpawnOptions options = {}) {
+  options.start_method = "spawn";
+  return start_processes(std::move(fn), std::tuple<>(), std::move(options));
+}
+template <class F, class First, class... Rest>
+ProcessContext spawn(F fn, std::tuple<First, Rest...> args, SpawnOptions options = {}) {
   options.start_method = "spawn";
   return start_processes(std::move(fn), std::move(args), std::move(options));
 }
-template <class F>
-ProcessContext spawn(F fn, SpawnOptions options = {}) {
-  return spawn(std::move(fn), std::tuple<>(), std::move(options));
+/// A template, so that `{}` means the options.
+template <class F, std::same_as<std::tuple<>> None>
+ProcessContext spawn(F fn, None, SpawnOptions options = {}) {
+  return spawn(std::move(fn), std::move(options));
 }
 
 }  // namespace multiprocessing

@@ -107,6 +107,16 @@ TEST_SUITE("api.groups") {
     CHECK_THROWS_AS(mp::start_processes(wait_all, std::tuple(), {.start_method = "teleport"}),
                     mp::ValueError);
   }
+
+  TEST_CASE("no arguments are an empty tuple, or none, or braces that mean the options") {
+    constexpr auto one = [](int) {};
+    CHECK(mp::spawn(one).pids().size() == 1);
+    CHECK(mp::spawn(one, {}).pids().size() == 1);
+    CHECK(mp::spawn(one, {.nprocs = 2}).pids().size() == 2);
+    CHECK(mp::spawn(one, std::tuple()).pids().size() == 1);
+    CHECK(mp::spawn(one, std::tuple(), {.nprocs = 2}).pids().size() == 2);
+    CHECK(mp::get_context().spawn(one, {.nprocs = 2}).pids().size() == 2);
+  }
 }
 
 }  // namespace api_groups
