@@ -83,9 +83,10 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
-  /// Adopts a socket or a pipe, which is closed with this; its peer may be a program that knows Python's
-  /// framing and nothing of us. Throws ValueError (neither readable nor writable), OSError (not open, or of
-  /// a kind that cannot be waited for).
+  /// Adopts a stream socket or one end of a pipe (Windows: a named pipe that was opened for overlapped
+  /// operations), which is closed with this, or when this throws; its peer may be a program that knows
+  /// Python's framing and nothing of us. Throws ValueError (neither readable nor writable), OSError (not
+  /// open, or of another kind).
   [[nodiscard]] static Connection from_native_handle(NativeHandle handle, bool readable = true,
                                                      bool writable = true);
 

@@ -6,6 +6,7 @@
 // Manual pages: unix(7), socketpair(2), pipe(7).
 #include "contract/channel.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -27,6 +28,13 @@ namespace {
 constexpr Error refused{Condition::invalid_argument, EINVAL, "channel"};
 constexpr Error closed{Condition::invalid_argument, EBADF, "channel"};
 
+bool is_stream_socket(int fd, const struct stat& about) noexcept {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return S_ISSOCK(about.st_mode) && ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+         type == SOCK_STREAM;
+}
+
 bool is_unix_stream(int fd) noexcept {
   struct stat about {};
   if (::fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode)) return false;
@@ -43,7 +51,8 @@ bool is_unix_stream(int fd) noexcept {
 
 class Channel::State {
  public:
-  enum class Kind : unsigned char { socket, pipe };
+  /// A foreign pipe has a description that somebody else may use too: it is not made O_NONBLOCK.
+  enum class Kind : unsigned char { socket, pipe, foreign_pipe };
   State(Handle handle, Kind kind) noexcept : handle_(std::move(handle)), kind_(kind) {}
 
   [[nodiscard]] int fd() const noexcept { return posix::to_fd(handle_.get()); }
@@ -51,11 +60,17 @@ class Channel::State {
 
   // 0 at the end of file, -1 and errno.
   [[nodiscard]] long read(void* data, std::size_t size) const noexcept {
+    if (kind_ == Kind::foreign_pipe && !is_ready(POLLIN)) return -1;
     const long count = posix::retried(
         [&] { return is_socket() ? ::recv(fd(), data, size, MSG_DONTWAIT) : ::read(fd(), data, size); });
     return count == -1 && errno == ECONNRESET ? 0 : count;
   }
   [[nodiscard]] long write(const void* data, std::size_t size) const noexcept {
+    if (kind_ == Kind::foreign_pipe) {
+      // POSIX promises room for so many bytes where poll() says so.
+      if (!is_ready(POLLOUT)) return -1;
+      size = std::min(size, std::size_t{PIPE_BUF});
+    }
     if (!is_socket()) return posix::write_quietly(fd(), data, size);
     return posix::retried([&] { return ::send(fd(), data, size, MSG_DONTWAIT | posix::os::send_flags); });
   }
@@ -90,6 +105,14 @@ class Channel::State {
   }
 
  private:
+  // Otherwise errno is EAGAIN.
+  [[nodiscard]] bool is_ready(short events) const noexcept {
+    pollfd entry{fd(), events, 0};
+    if (posix::retried([&] { return ::poll(&entry, 1, 0); }) > 0) return true;
+    errno = EAGAIN;
+    return false;
+  }
+
   Handle handle_;
   Kind kind_;
 };
@@ -113,6 +136,21 @@ Result<Channel> Channel::adopt(Handle handle) {
   auto placed = posix::above_standard(posix::to_fd(handle.release()), "adopt");
   if (!placed) return placed.error();
   return Channel(std::make_unique<State>(*std::move(placed), State::Kind::socket));
+}
+
+Result<Channel> Channel::adopt_stream(Handle handle) {
+  if (auto failure = fault_point(Call::channel_adopt)) return *failure;
+  const int fd = posix::to_fd(handle.get());
+  struct stat about {};
+  if (!handle || ::fstat(fd, &about) != 0) return refused;
+  const bool is_pipe = S_ISFIFO(about.st_mode);
+  if (!is_pipe && !is_stream_socket(fd, about)) return refused;
+  if (auto status = posix::close_on_exec(fd); !status) return status.error();
+  if (!is_pipe) posix::os::quiet_socket(fd);
+  auto placed = posix::above_standard(posix::to_fd(handle.release()), "adopt");
+  if (!placed) return placed.error();
+  return Channel(
+      std::make_unique<State>(*std::move(placed), is_pipe ? State::Kind::foreign_pipe : State::Kind::socket));
 }
 
 Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {

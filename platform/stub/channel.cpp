@@ -19,6 +19,11 @@ Result<Channel> Channel::adopt(Handle) {
   return not_supported("Channel::adopt");
 }
 
+Result<Channel> Channel::adopt_stream(Handle) {
+  if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
+  return not_supported("Channel::adopt_stream");
+}
+
 Result<Channel> Channel::adopt_inherited(RawHandle, int) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   return not_supported("Channel::adopt_inherited");

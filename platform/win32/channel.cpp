@@ -213,6 +213,8 @@ Result<Channel> Channel::adopt(Handle handle) {
   return Channel(std::move(*state));
 }
 
+Result<Channel> Channel::adopt_stream(Handle handle) { return adopt(std::move(handle)); }
+
 Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   const auto refused = mistake("Channel::adopt_inherited");

@@ -32,6 +32,14 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 Connection::Connection(std::shared_ptr<detail::ConnectionState> state) noexcept : state_(std::move(state)) {}
 
+Connection Connection::from_native_handle(NativeHandle handle, bool readable, bool writable) {
+  if (!readable && !writable) throw ValueError("from_native_handle: neither readable nor writable");
+  platform::Handle owned((platform::RawHandle)handle.native());
+  return make_connection(
+      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(owned)), "from_native_handle"),
+      readable, writable);
+}
+
 void Connection::send_bytes(ByteView bytes, std::size_t offset, std::optional<std::size_t> size,
                             StopToken stop) {
   if (offset > bytes.size())
@@ -85,8 +93,9 @@ Connection Connection::share() const {
   const auto channel = state.channel();
   platform::Handle copy(
       runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
-  return make_connection(runtime::value_or_throw(platform::Channel::adopt(std::move(copy)), "the connection"),
-                         state.readable(), state.writable());
+  return make_connection(
+      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(copy)), "the connection"),
+      state.readable(), state.writable());
 }
 
 void Connection::encode(detail::Encoder& encoder) const {
@@ -100,8 +109,9 @@ Connection Connection::decode(detail::Decoder& decoder) {
   platform::Handle handle(decoder.take_handle());
   const bool readable = decoder.number<bool>();
   const bool writable = decoder.number<bool>();
-  return make_connection(runtime::value_or_throw(platform::Channel::adopt(std::move(handle)), "a connection"),
-                         readable, writable);
+  return make_connection(
+      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(handle)), "a connection"), readable,
+      writable);
 }
 
 // ---- typed messages: the type's fingerprint, then the value

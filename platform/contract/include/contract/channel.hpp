@@ -26,6 +26,11 @@ class Channel {
   /// Takes over one end that channel_pair() made, from its handle. Errors: invalid_argument, other.
   [[nodiscard]] static Result<Channel> adopt(Handle handle);
 
+  /// Takes over a stream that anybody made: an end of channel_pair(), a stream socket or one end of a pipe
+  /// (POSIX), a named pipe that was opened for overlapped operations (Windows). Nothing that it shares with
+  /// other processes is changed. Errors: invalid_argument (not open, or of another kind), other.
+  [[nodiscard]] static Result<Channel> adopt_stream(Handle handle);
+
   /// In a child: takes over the end that its parent let it inherit under the number `handle`, which
   /// becomes non-inheritable. Trusts nothing: `handle` must not be a standard stream, must be of the
   /// kind that channel_pair() makes, and its pair must have been made by the process `creator_pid`.
