@@ -11,6 +11,23 @@
 
 namespace mp = multiprocessing;
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define MULTIPROCESSING_TEST_OWN_MEMORY 0
+#endif
+#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define MULTIPROCESSING_TEST_OWN_MEMORY 0
+#endif
+#if !defined(MULTIPROCESSING_TEST_OWN_MEMORY)
+#define MULTIPROCESSING_TEST_OWN_MEMORY 1
+#endif
+
+#if !MULTIPROCESSING_TEST_OWN_MEMORY
+
+int main() { return 77; }  // a sanitizer has an operator new of its own
+
+#else
+
 namespace {
 thread_local bool exhausted = false;  // of the target's thread: the others are not what is tested
 }
@@ -57,3 +74,5 @@ int main(int argc, char** argv) {
   for (const auto& method : mp::get_all_start_methods()) good = check(mp::get_context(method), here) && good;
   return good ? 0 : 1;
 }
+
+#endif
