@@ -54,6 +54,11 @@ Result<Handle> open_sentinel(const ProcessIdentity&) noexcept {
   return not_supported("open_sentinel");
 }
 
+Status end_with_peer(const Channel&, RawHandle, int) noexcept {
+  if (const auto fault = fault_point(Call::end_with_peer)) return *fault;
+  return not_supported("end_with_peer");
+}
+
 void end_now(int code) noexcept { std::_Exit(code); }
 
 Status bind_standard_streams(const std::array<StreamBinding, 3>&) noexcept {

@@ -135,6 +135,11 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
   return process;
 }
 
+Status end_with_peer(const Channel&, RawHandle, int) noexcept {
+  if (const auto fault = fault_point(Call::end_with_peer)) return *fault;
+  return Error{Condition::not_supported, 0, "end_with_peer"};
+}
+
 void end_now(int code) noexcept {
   TerminateProcess(GetCurrentProcess(), static_cast<UINT>(code));
   for (;;) ExitProcess(static_cast<UINT>(code));

@@ -78,7 +78,7 @@ void apply(StartRequest& request) {
   const int code = run_and_report(*link, request.settings.wants_result, [&](detail::Encoder* result) {
     apply(request);
     arm_crash_report_to(*link);
-    watch_parent(link, request.settings.keep_running);
+    watch_parent(*link, request.settings.keep_running);
     log(Level::info, "child process calling self.run()");
     request.subject.run(request.settings.wants_result ? result : nullptr);
   });

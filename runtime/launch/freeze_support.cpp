@@ -101,7 +101,7 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
     // One who waits for a result learns it with that, and is not to be woken before.
     if (!settings.wants_result)
       static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
-    watch_parent(link, settings.keep_running);
+    watch_parent(*link, settings.keep_running);
     value_or_throw(received, "the handles among the arguments");
     const auto target = find_target(settings.target);
     if (settings.target.is_object) expect_own_object();

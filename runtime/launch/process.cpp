@@ -164,7 +164,7 @@ Sentinel ParentProcess::sentinel() const {
 
 int cpu_count() { return platform::cpu_count(); }
 int process_cpu_count() { return platform::process_cpu_count(); }
-StopToken stop_token() { return runtime::self().stop_source().token(); }
+StopToken stop_token() { return runtime::followed_stop_token(); }
 
 void exit(int code) {
   if (runtime::self().forked()) runtime::leave_forked_child(code);

@@ -42,6 +42,11 @@ std::optional<Frame> ParentLink::next_frame() {
     }
 }
 
+std::optional<Frame> ParentLink::arrived_frame() {
+  if (reader_.advance(channel_) != FrameReader::State::complete) return std::nullopt;
+  return reader_.take();
+}
+
 void ParentLink::abandon() noexcept {
   channel_.close();
   parent_sentinel_.reset();
@@ -127,6 +132,7 @@ void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> lin
   link_ = std::move(link);
   stop_ = StopSource();
   forked_ = forked;
+  following_ = false;
   set_log_process_name(settings.name);
 }
 
@@ -157,12 +163,32 @@ void follow_parent(ParentLink& link, bool keep_running) {
   self().stop_source().request_stop();
 }
 
+/// Once in a process; what failed is tried again.
+void follow() {
+  const auto link = self().link();
+  if (link == nullptr || !self().begin_following()) return;
+  // What has come already is there when this returns.
+  while (const auto frame = link->arrived_frame())
+    if (frame->kind == FrameKind::stop) self().stop_source().request_stop();
+  const bool keep_running = self().keeps_running();
+  const auto started =
+      platform::run_in_background([link, keep_running] { follow_parent(*link, keep_running); });
+  if (started) return;
+  self().stop_following();
+  throw_os_error(started.error(), "the thread that watches the parent");
+}
+
 }  // namespace
 
-void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running) {
-  const auto started = platform::run_in_background(
-      [link = std::move(link), keep_running] { follow_parent(*link, keep_running); });
-  if (!started) throw_os_error(started.error(), "the thread that watches the parent");
+void watch_parent(ParentLink& link, bool keep_running) {
+  self().keep_running(keep_running);
+  if (keep_running) return;
+  if (!platform::end_with_peer(link.channel(), link.parent_sentinel().get(), 1)) follow();
+}
+
+StopToken followed_stop_token() {
+  follow();
+  return self().stop_source().token();
 }
 
 }  // namespace multiprocessing::runtime

@@ -311,6 +311,7 @@ std::function<Outcome(Ready)> maker_of(Call call) {
     case Call::identify:
       return plain([] { return identify(current_pid()); });
     case Call::replace_environment:
+    case Call::end_with_peer:
       break;  // by a child
     case Call::change_priority:
       return plain([] { return change_priority(PriorityClass::normal); });
@@ -338,6 +339,7 @@ Outcome without_fault(Call call) {
 
 bool can_be_made(Call call) {
   if (call == Call::replace_environment) return false;                  // see the test case below
+  if (call == Call::end_with_peer) return false;                        // once in a process: process_self
   if (call == Call::bind_standard_streams) return capabilities().fork;  // only forked children need it
   if (call == Call::receive_handles) return capabilities().handle_transfer;
   return true;

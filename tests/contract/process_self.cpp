@@ -31,6 +31,30 @@ const ChildFunction shares_its_channel("shares_its_channel", [](ChildContext& co
   return 1;
 });
 
+/// Ends with its channel, or with the process that its argument names, and waits for neither. Says first
+/// whether it could be had.
+const ChildFunction ends_with_peer_or_with("ends_with_peer_or_with", [](ChildContext& context) {
+  Handle sentinel;
+  if (!context.arguments.empty())
+    sentinel = must(open_sentinel(must(identify(std::stoi(context.arguments.front())))));
+  const auto armed = end_with_peer(context.channel, sentinel.get(), 7);
+  if (!armed && armed.error().condition != Condition::not_supported) return 1;
+  send_number(context.channel, armed ? 1 : 0);
+  if (!armed) return 0;
+  const auto never = must(Wakeup::create());
+  must(wait_one(never.waitable(), Deadline::never()));
+  return 2;
+});
+
+/// Starts that one for itself, and waits to be killed.
+const ChildFunction has_one_that_ends_with_it("has_one_that_ends_with_it", [](ChildContext& context) {
+  auto request = request_for(ends_with_peer_or_with, {std::to_string(current_pid())},
+                             {context.inherited, context.creator});
+  const auto child = must(launch(request));
+  must(wait_one(child.sentinel(), Deadline::never()));
+  return 1;
+});
+
 /// Whether the folder is the current one. (Not by equivalent(), which some libraries cannot do for folders.)
 bool is_here(const std::string& folder) {
   namespace fs = std::filesystem;
@@ -94,6 +118,31 @@ TEST_SUITE("contract.process_self") {
     CHECK(child.join() == signalled(-9));
     send_text(child.channel, "still there?");
     CHECK(receive_text(child.channel) == "still there?");
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a process ends with the other end of its channel") {
+    auto child = start(ends_with_peer_or_with);
+    if (receive_number(child.channel) == 0) {
+      skip("a thread has to watch here");
+      CHECK(child.join() == exited(0));
+      return;
+    }
+    send_text(child.channel, "nobody reads this");
+    child.channel.close();
+    CHECK(child.join() == exited(7));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a process ends with another one, although its channel stays open") {
+    if (!capabilities().foreign_sentinels) {
+      skip("there are no sentinels of processes that are no children");
+      return;
+    }
+    auto child = start(has_one_that_ends_with_it);
+    const bool armed = receive_number(child.channel) == 1;
+    must(child.process.send(StopSignal::kill));
+    static_cast<void>(child.join());
+    CHECK(at_end(child.channel));
+    if (!armed) skip("a thread has to watch here");
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a process changes its folder, its environment and its priority") {

@@ -47,6 +47,7 @@ enum class Call : std::uint8_t {
   locate,
   resolve,
   command_line,
+  end_with_peer,
 };
 
 struct FaultRow {
@@ -116,6 +117,8 @@ inline constexpr std::array fault_table = {
     detail::row(Call::locate, "locate", Condition::not_found),
     detail::row(Call::resolve, "resolve", Condition::not_found, Condition::corrupt),
     detail::row(Call::command_line, "command_line", Condition::not_supported),
+    detail::row(Call::end_with_peer, "end_with_peer", Condition::not_supported, Condition::out_of_processes,
+                Condition::out_of_memory),
 };
 
 [[nodiscard]] constexpr const FaultRow& fault_row(Call call) noexcept {

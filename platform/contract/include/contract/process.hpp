@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "contract/channel.hpp"
 #include "contract/clock.hpp"
 #include "contract/handle.hpp"
 
@@ -126,6 +127,12 @@ struct ProcessIdentity {
 /// another's by now), permission_denied, not_supported (see Capabilities::foreign_sentinels; or the system
 /// does not tell when processes were started, so that this one cannot be known again), out_of_handles.
 [[nodiscard]] Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept;
+
+/// From now on this process ends with `code`, as by end_now(), when the other end of the channel is closed or
+/// `sentinel` is ready (no_handle: the channel alone). Both must stay open for the life of the process. Once
+/// in a process; costs it less than a thread. Errors: not_supported, out_of_processes, out_of_memory: a
+/// thread has to watch then.
+[[nodiscard]] Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept;
 
 /// Ends this process at once: no destructors, no handlers, no flush. Async-signal-safe.
 [[noreturn]] void end_now(int code) noexcept;

@@ -2,6 +2,7 @@
 // channel to its parent.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <multiprocessing/process.hpp>
@@ -29,6 +30,8 @@ class ParentLink {
   [[nodiscard]] const platform::Handle& parent_sentinel() const noexcept { return parent_sentinel_; }
   /// Waits for the next frame; nullopt when the parent is gone, or sends nonsense. One thread at a time.
   [[nodiscard]] std::optional<Frame> next_frame();
+  /// The next frame if all of it is here. One thread at a time.
+  [[nodiscard]] std::optional<Frame> arrived_frame();
   /// In a forked child of this process: closes the handles.
   void abandon() noexcept;
 
@@ -60,6 +63,13 @@ class Self {
   [[nodiscard]] bool forked() const noexcept { return forked_; }
   [[nodiscard]] bool is_child() const noexcept { return link_ != nullptr; }
 
+  /// Whether this child outlives its parent.
+  [[nodiscard]] bool keeps_running() const noexcept { return keep_running_; }
+  void keep_running(bool keep) noexcept { keep_running_ = keep; }
+  /// True for the one caller who has to start the thread that follows the parent's requests.
+  [[nodiscard]] bool begin_following() noexcept { return !following_.exchange(true); }
+  void stop_following() noexcept { following_ = false; }
+
   /// Becomes the child that `settings` describe. Before any thread of ours runs.
   void become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked);
 
@@ -70,6 +80,8 @@ class Self {
   std::shared_ptr<ParentLink> link_;
   StopSource stop_;
   bool forked_ = false;
+  bool keep_running_ = false;
+  std::atomic<bool> following_{false};
 };
 
 /// Never destroyed.
@@ -78,8 +90,10 @@ class Self {
 /// "Process-1:2".
 [[nodiscard]] std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage);
 
-/// In a child: a thread that sets the stop token when the parent asks, and ends this process — or, if it
-/// shall keep running, only sets the token — when the parent is gone. Throws OSError.
-void watch_parent(std::shared_ptr<ParentLink> link, bool keep_running);
+/// In a child: ends this process when the parent is gone, unless it shall keep running. Throws OSError.
+void watch_parent(ParentLink& link, bool keep_running);
+/// This process's stop token. In a child from the first call on a thread sets it when the parent asks or is
+/// gone: who never looks needs no thread. Throws OSError.
+[[nodiscard]] StopToken followed_stop_token();
 
 }  // namespace multiprocessing::runtime
