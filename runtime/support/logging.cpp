@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <iterator>
 #include <memory>
@@ -62,6 +63,32 @@ struct Appearance {
   bool decorated = false;  ///< log_to_stderr() was called
 };
 
+/// A mutex that can be waited for with an end, made of parts that every thread checker knows.
+class Turn {
+ public:
+  void lock() {
+    std::unique_lock lock(mutex_);
+    given_back_.wait(lock, [this] { return !taken_; });
+    taken_ = true;
+  }
+  bool try_lock_for(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    if (!given_back_.wait_for(lock, patience, [this] { return !taken_; })) return false;
+    taken_ = true;
+    return true;
+  }
+  void unlock() {
+    const std::lock_guard lock(mutex_);
+    taken_ = false;
+    given_back_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable given_back_;
+  bool taken_ = false;
+};
+
 /// Where records go, besides the threshold. Made at first use, never destroyed: static destructors log, too.
 class LogState {
  public:
@@ -75,7 +102,7 @@ class LogState {
 
   /// Held while the sink runs, so that it gets one record at a time; see SinkLock. A forked child gets a new
   /// one.
-  std::timed_mutex* sink_mutex = new std::timed_mutex;
+  Turn* sink_mutex = new Turn;
   bool sink_rests = false;  ///< lock_log() has its mutex
 
   /// To be called with `mutex` held, after level, appearance or sink have changed.
@@ -98,7 +125,7 @@ class SinkLock {
   }
 
  private:
-  std::unique_lock<std::timed_mutex> lock_;
+  std::unique_lock<Turn> lock_;
 };
 
 /// False if there is no sink.
@@ -217,7 +244,7 @@ void unlock_log_in_child() noexcept {
   in_sink = false;
   // Not destroyed: it belongs to the parent, and whoever runs it is not here.
   if (!log.sink_rests) new (&log.sink) std::shared_ptr<const LogSink>();
-  log.sink_mutex = new std::timed_mutex;
+  log.sink_mutex = new Turn;
   log.update_threshold();
   log.mutex.unlock();
 }

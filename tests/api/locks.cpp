@@ -37,7 +37,7 @@ TEST_SUITE("api.locks") {
         auto future = context.call_async(same, 1);
         future.add_done_callback([&](const mp::Future<int>& done) {
           inside.set_value();
-          const std::lock_guard mine(mutex);
+          { const std::lock_guard mine(mutex); }
           called.set_value(done.result());
         });
         inside.get_future().wait();

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "test_support/verdict.hpp"
+
 namespace mp = multiprocessing;
 
 #if defined(__has_feature)
@@ -72,7 +74,7 @@ int main(int argc, char** argv) {
   const auto here = mp::current_process().pid();
   bool good = true;
   for (const auto& method : mp::get_all_start_methods()) good = check(mp::get_context(method), here) && good;
-  return good ? 0 : 1;
+  return mp::test_support::verdict(good ? 0 : 1);
 }
 
 #endif

@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "test_support/verdict.hpp"
+
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
@@ -110,5 +112,5 @@ int main(int argc, char** argv) {
   std::filesystem::remove(marker);
   check_stop_and_forks(marker, argv[0]);
   std::filesystem::remove(marker);
-  return failures == 0 ? 0 : 1;
+  return mp::test_support::verdict(failures);
 }
