@@ -111,8 +111,8 @@ class MULTIPROCESSING_EXPORT Context {
   ProcessContext spawn(F fn, std::tuple<First, Rest...> args, SpawnOptions options = {}) const {
     return multiprocessing::spawn(std::move(fn), std::move(args), std::move(options));
   }
-  template <class F, std::same_as<std::tuple<>> None>
-  ProcessContext spawn(F fn, None none, SpawnOptions options = {}) const {
+  template <class F, std::same_as<std::tuple<>> NoArguments>
+  ProcessContext spawn(F fn, NoArguments none, SpawnOptions options = {}) const {
     return multiprocessing::spawn(std::move(fn), none, std::move(options));
   }
 

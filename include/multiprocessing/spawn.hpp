@@ -88,8 +88,8 @@ ProcessContext spawn(F fn, std::tuple<First, Rest...> args, SpawnOptions options
   return start_processes(std::move(fn), std::move(args), std::move(options));
 }
 /// A template, so that `{}` means the options.
-template <class F, std::same_as<std::tuple<>> None>
-ProcessContext spawn(F fn, None, SpawnOptions options = {}) {
+template <class F, std::same_as<std::tuple<>> NoArguments>
+ProcessContext spawn(F fn, NoArguments, SpawnOptions options = {}) {
   return spawn(std::move(fn), std::move(options));
 }
 

@@ -13,6 +13,7 @@ enum class StartStep : int { none, streams, directory, execute };
 /// What the child is told, and what it answers. Everything it points to outlives the start.
 struct ChildSide {
   const char* executable = nullptr;
+  int program = -1;  ///< the same file, open; -1: only its path is known
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   const char* directory = nullptr;            ///< nullptr: where the parent is

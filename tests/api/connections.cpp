@@ -242,7 +242,7 @@ TEST_SUITE("api.connections") {
       auto p = context.Process(echo, theirs);
       p.start();
       theirs.close();
-      for (const std::size_t size : {0, 1, 100, 16 * 1024, 16 * 1024 + 1, 300'000}) {
+      for (const unsigned size : {0U, 1U, 100U, 16U * 1024, 16U * 1024 + 1, 300'000U}) {
         std::vector<std::byte> message(size);
         for (std::size_t i = 0; i < size; ++i) message[i] = static_cast<std::byte>(i * 7);
         std::thread sender([&, &connection = ours] { connection.send_bytes(message); });

@@ -259,9 +259,9 @@ struct Unreached {
 
 std::vector<Unreached> unreached() {
   std::vector<Unreached> list = {
-      {"duplicate_handle", "", "no part of this release duplicates a handle; contract.faults", false},
-      {"send_handles", "", "no part of this release sends handles; contract.faults"},
-      {"receive_handles", "", "no part of this release sends handles; contract.faults"},
+      {"duplicate_handle", "", "only connections are duplicated; contract.faults", false},
+      {"send_handles", "", "only connections travel; contract.faults"},
+      {"receive_handles", "", "only connections travel; contract.faults"},
       {"channel_finish_writing", "", "no part of this release ends one direction alone; contract.faults"},
       {"identify", "", "no part of this release asks who another process is; contract.faults"},
       {"random_bytes", "", "once in a program: faults.first_use"},
@@ -270,6 +270,7 @@ std::vector<Unreached> unreached() {
       {"command_line", "", "only freeze_support() without arguments makes it; contract.faults"},
       {"resolve", "", "a spawned child's: faults.child_faults"},
       {"channel_adopt", "", "the first thing that a spawned child does: faults.child_faults", false},
+      {"end_with_peer", "spawn", "a spawned child's: faults.child_faults"},
       {"arm_crash_report", "spawn", "a spawned child's: faults.child_faults"},
       {"open_sentinel", "spawn", "a spawned child's: faults.child_faults"},
       {"run_in_background", "spawn", "a spawned child's: faults.child_faults", false},

@@ -36,32 +36,24 @@ concept MadeFrom = requires {
 template <class T>
 concept HasBase = MadeFrom<T, AnyBase<T>> && !MadeFrom<T, Unlike>;
 
-// An lvalue is what a copyable type is made from without doubt. Both qualifiers, so that neither is
+// A field is made in place from a value: from a reference it would be copied, and clang compiles the copying
+// of a std::vector whose elements cannot be copied when it is only asked. Both qualifiers, so that neither is
 // preferred.
 template <std::size_t>
-struct AnyLvalue {
-  template <class Field>
-  operator Field&() const&& noexcept {
-    std::terminate();
-  }
-  template <class Field>
-  operator Field&() const& noexcept {
-    std::terminate();
-  }
-};
-template <std::size_t>
-struct AnyRvalue {
+struct AnyValue {
   template <class Field>
   operator Field() const&& noexcept {
     std::terminate();
   }
+  template <class Field>
+  operator Field() const& noexcept {
+    std::terminate();
+  }
 };
-template <class T, std::size_t i>
-using AnyField = std::conditional_t<std::is_copy_constructible_v<T>, AnyLvalue<i>, AnyRvalue<i>>;
 
 template <class T, std::size_t... i>
 consteval bool takes(std::index_sequence<i...>) {
-  return requires { T{AnyField<T, i>{}...}; };
+  return requires { T{AnyValue<i>{}...}; };
 }
 
 /// How many initializers T takes.
@@ -80,7 +72,7 @@ inline constexpr std::size_t field_count = count_initializers<T>();
 /// the initializers behind it are too many.
 template <class T, std::size_t... before, std::size_t... behind>
 consteval bool one_field_at(std::index_sequence<before...>, std::index_sequence<behind...>) {
-  return requires { T{AnyField<T, before>{}..., {}, AnyField<T, behind>{}...}; };
+  return requires { T{AnyValue<before>{}..., {}, AnyValue<behind>{}...}; };
 }
 template <class T, std::size_t... i>
 consteval bool each_is_one_field(std::index_sequence<i...>) {

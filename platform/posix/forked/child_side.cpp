@@ -69,6 +69,7 @@ MULTIPROCESSING_UNSANITIZED void run_child_side(ChildSide& side) noexcept {
     fail(side, StartStep::directory);
   if (side.set_niceness) os::child::set_niceness(side.niceness);  // a wish: the program runs without it too
   os::child::clear_signal_mask();
+  if (side.program >= 0) os::child::execute_open(side.program, side.arguments, side.environment);
   os::child::execute(side.executable, side.arguments, side.environment);
   fail(side, StartStep::execute);
 }

@@ -25,6 +25,13 @@ inline int pipe_close_on_exec(int* made) noexcept { return ::pipe2(made, O_CLOEX
 inline int socket_pair_close_on_exec(int* made) noexcept {
   return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, made);
 }
+/// A stream socket, close-on-exec from birth.
+inline int socket_close_on_exec(int family) noexcept {
+  return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+inline int accept_close_on_exec(int fd, sockaddr* address, socklen_t* size) noexcept {
+  return ::accept4(fd, address, size, SOCK_CLOEXEC);
+}
 /// No SIGPIPE from this socket: `send_flags` does it.
 inline void quiet_socket(int) noexcept {}
 
@@ -46,6 +53,9 @@ inline void write_all(int fd, const void* data, std::size_t size) noexcept {
 }
 inline int execute(const char* path, char* const* arguments, char* const* environment) noexcept {
   return ::execve(path, arguments, environment);
+}
+inline int execute_open(int file, char* const* arguments, char* const* environment) noexcept {
+  return ::fexecve(file, arguments, environment);
 }
 [[noreturn]] inline void leave(int code) noexcept { ::_exit(code); }
 

@@ -22,6 +22,7 @@
 #include "contract/system.hpp"
 #include "error.hpp"
 #include "replaced_executable.hpp"
+#include "started_by.hpp"
 
 namespace multiprocessing::platform {
 namespace {
@@ -78,9 +79,7 @@ namespace posix {
 
 bool replaced_executable_starts() {
   // Asked by every new process, for which a look into /proc is dear.
-  if (const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
-      executed != nullptr && std::string_view(executed) == own_link)
-    return true;
+  if (started_by_link_or_descriptor()) return true;
   const auto target = target_of(own_link);
   return target && !emulated(*target);
 }

@@ -8,20 +8,25 @@
 #include <unistd.h>
 
 #include "mapped_images.hpp"
+#include "started_by.hpp"
 
 namespace multiprocessing::platform::posix {
 
 std::string executable_file() { return "/proc/self/exe"; }
 
-// The name that the program had when it was first asked for. A program that was executed as the link is
-// this library's child, and its parent gave it the name as argv[0]: to read the link costs a new process as
-// much as twenty other system calls.
+bool started_by_link_or_descriptor() noexcept {
+  const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (executed == nullptr) return false;
+  const std::string_view path = executed;
+  return path == "/proc/self/exe" || path.starts_with("/dev/fd/");
+}
+
+// The name that the program had when it was first asked for. To read the link costs a new process as much as
+// twenty other system calls; this library's child got the name as argv[0].
 std::string executable_name() {
   static const std::string& name = *new std::string([]() -> std::string {
-    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     const char* given = program_invocation_name;
-    if (executed != nullptr && executable_file() == executed && given != nullptr && *given == '/')
-      return given;
+    if (started_by_link_or_descriptor() && given != nullptr && *given == '/') return given;
     std::string path(PATH_MAX, '\0');
     const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
     path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);

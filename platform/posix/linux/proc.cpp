@@ -19,6 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
+
 #include "process_table.hpp"
 #include "sentinel.hpp"
 
@@ -134,6 +138,9 @@ bool has_executed(int pid) noexcept {
 }
 
 std::optional<int> count_threads() noexcept {
+#if __has_include(<sys/single_threaded.h>)
+  if (__libc_single_threaded) return 1;  // glibc knows as long as it has made none
+#endif
   const auto stat = read_stat(::getpid());
   if (!stat) return std::nullopt;
   return stat->threads;

@@ -7,7 +7,9 @@
 #include <unistd.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -15,7 +17,7 @@
 #include <vector>
 
 #include "test_support/leak_check.hpp"
-#include "test_support/watchdog.hpp"
+#include "test_support/listener.hpp"
 
 namespace backend_python_peer {
 
@@ -91,7 +93,7 @@ TEST_SUITE("backend.python_peer") {
   TEST_CASE_FIXTURE(mp::test_support::LeakCheck, "Python echoes messages of all sizes") {
     if (no_python()) return;
     auto [connection, python] = over_socket(echo);
-    for (const std::size_t size : {0, 1, 4, 16'383, 16'384, 16'385, 1'000'000}) {
+    for (const unsigned size : {0U, 1U, 4U, 16'383U, 16'384U, 16'385U, 1'000'000U}) {
       const auto message = pattern(size);
       std::thread sender([&, &out = connection] { out.send_bytes(message); });
       CHECK(connection.recv_bytes() == message);
@@ -116,7 +118,7 @@ while (message := reader.recv_bytes()) != b'end':
     close(back[1]);
     auto out = mp::Connection::from_native_handle(there[1], false, true);
     auto in = mp::Connection::from_native_handle(back[0], true, false);
-    for (const std::size_t size : {1, 5'000, 400'000}) {
+    for (const unsigned size : {1U, 5'000U, 400'000U}) {
       auto message = pattern(size);
       std::thread sender([&] { out.send_bytes(message); });
       const auto reversed = in.recv_bytes();
