@@ -11,6 +11,7 @@ Condition condition_of(int native) noexcept {
   if (native == ENOTSUP || native == EOPNOTSUPP) return Condition::not_supported;
   switch (native) {
     case ENOENT:
+    case EADDRNOTAVAIL:
     case ENOTDIR:
     case ELOOP:
       return Condition::not_found;
@@ -31,6 +32,8 @@ Condition condition_of(int native) noexcept {
     case EPIPE:
     case ECONNRESET:
     case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
     case ENOTCONN:
       return Condition::broken;
     case EMFILE:

@@ -98,6 +98,13 @@ Status raise_above_standard(std::vector<Handle>& handles) noexcept {
 
 }  // namespace
 
+bool carries_handles(const Channel& channel) noexcept {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  return ::getsockname(posix::to_fd(channel.get()), reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
+         name.ss_family == AF_UNIX;
+}
+
 Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline) {
   if (auto failure = fault_point(Call::send_handles)) return *failure;
   if (handles.empty() || handles.size() > handles_per_transfer) return bad_count;

@@ -6,6 +6,8 @@
 
 namespace multiprocessing::platform {
 
+bool carries_handles(const Channel&) noexcept { return false; }
+
 Status send_handles(Channel&, std::span<const RawHandle>, Deadline) {
   if (const auto fault = fault_point(Call::send_handles)) return *fault;
   return not_supported("send_handles");

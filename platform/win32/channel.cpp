@@ -28,16 +28,6 @@ namespace {
 /// The largest single write: the system keeps the pages of a pending one in memory.
 constexpr std::size_t longest_write = std::size_t{1} << 20U;
 
-/// Binds pipes so that what they have pending outlives the thread that began it. Lives as long as the
-/// process.
-HANDLE keeper_port() noexcept {
-  static const HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
-  return port;
-}
-
-/// The event with the low bit that keeps a completion out of the port.
-HANDLE unported(const Handle& event) noexcept { return native(event.get() | 1); }
-
 }  // namespace
 
 class Channel::State {
@@ -50,7 +40,7 @@ class Channel::State {
     if (!readable) return readable.error();
     if (!read_done) return read_done.error();
     if (!write_done) return write_done.error();
-    if (keeper_port() == nullptr) return last_error("CreateIoCompletionPort");
+    if (auto status = can_outlive_threads(); !status) return status.error();
     auto state = std::make_unique<State>();
     state->readable_ = std::move(*readable);
     state->read_done_ = std::move(*read_done);
@@ -115,8 +105,7 @@ class Channel::State {
   enum class Probe : unsigned char { none, pending, completed, ended };
 
   void start_probe() noexcept {
-    if (!bound_)
-      CreateIoCompletionPort(native(pipe_), keeper_port(), 0, 0);  // refused if another owner did it
+    if (!bound_) outlive_threads(pipe_.get());
     bound_ = true;
     probe_operation_ = {};
     probe_operation_.hEvent = unported(readable_);

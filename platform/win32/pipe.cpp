@@ -65,15 +65,10 @@ class OnlyThisUser {
   Status status_;
 };
 
-Result<std::wstring> random_name() {
-  std::array<std::byte, 16> bytes;
-  if (auto status = fill_with_random(bytes); !status) return status.error();
-  std::wstring name = L"\\\\.\\pipe\\multiprocessing-";
-  for (const std::byte byte : bytes) {
-    name += L"0123456789abcdef"[std::to_integer<unsigned>(byte >> 4)];
-    name += L"0123456789abcdef"[std::to_integer<unsigned>(byte & std::byte{15})];
-  }
-  return name;
+/// Lives as long as the process.
+HANDLE keeper_port() noexcept {
+  static const HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
+  return port;
 }
 
 // Of FILE_MODE_INFORMATION, which winternl.h does not declare.
@@ -82,15 +77,43 @@ constexpr ULONG synchronous_modes = 0x10 | 0x20;  // FILE_SYNCHRONOUS_IO_ALERT, 
 
 }  // namespace
 
-Result<PipeEnds> make_pipe(const PipeShape& shape) {
+Result<SECURITY_ATTRIBUTES> only_this_user() {
   const auto& security = OnlyThisUser::instance();
   if (!security.status()) return security.status().error();
-  const auto name = random_name();
+  return security.attributes();
+}
+
+Result<std::wstring> random_digits() {
+  std::array<std::byte, 16> bytes;
+  if (auto status = fill_with_random(bytes); !status) return status.error();
+  std::wstring digits;
+  for (const std::byte byte : bytes) {
+    digits += L"0123456789abcdef"[std::to_integer<unsigned>(byte >> 4)];
+    digits += L"0123456789abcdef"[std::to_integer<unsigned>(byte & std::byte{15})];
+  }
+  return digits;
+}
+
+Status can_outlive_threads() noexcept {
+  if (keeper_port() == nullptr) return last_error("CreateIoCompletionPort");
+  return {};
+}
+
+void outlive_threads(RawHandle handle) noexcept {
+  CreateIoCompletionPort(native(handle), keeper_port(), 0, 0);  // refused if another owner did it
+}
+
+HANDLE unported(const Handle& event) noexcept { return native(event.get() | 1); }
+
+Result<PipeEnds> make_pipe(const PipeShape& shape) {
+  auto security = only_this_user();
+  if (!security) return security.error();
+  auto name = random_digits();
   if (!name) return name.error();
-  SECURITY_ATTRIBUTES attributes = security.attributes();
+  name->insert(0, L"\\\\.\\pipe\\multiprocessing-");
   const DWORD opening = shape.server_access | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE;
   const HANDLE server = CreateNamedPipeW(name->c_str(), opening, PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS,
-                                         1, buffer_size, buffer_size, 0, &attributes);
+                                         1, buffer_size, buffer_size, 0, &*security);
   if (raw(server) == no_handle) return last_error("CreateNamedPipeW");
   PipeEnds ends;
   ends.server.reset(raw(server));

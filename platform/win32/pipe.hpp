@@ -17,6 +17,21 @@ struct PipeEnds {
   Handle client;
 };
 
+/// A security descriptor that grants everything to the user this process runs as, and nothing to others. The
+/// answer points to what lives as long as the process. Errors: other.
+[[nodiscard]] Result<SECURITY_ATTRIBUTES> only_this_user();
+
+/// 32 random hexadecimal digits.
+[[nodiscard]] Result<std::wstring> random_digits();
+
+/// What the handle has pending outlives the thread that began it, from now on; the event of each operation
+/// has to be unported(). Harmless if somebody did it before.
+void outlive_threads(RawHandle handle) noexcept;
+/// The event with the low bit that keeps a completion out of the port behind outlive_threads().
+[[nodiscard]] HANDLE unported(const Handle& event) noexcept;
+/// Whether outlive_threads() can work. Errors: out_of_memory, other.
+[[nodiscard]] Status can_outlive_threads() noexcept;
+
 /// Under a random name that only this user may open, and nobody after it returns. Neither end is inheritable.
 [[nodiscard]] Result<PipeEnds> make_pipe(const PipeShape& shape);
 

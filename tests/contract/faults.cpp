@@ -19,6 +19,7 @@
 #include "contract/fault.hpp"
 #include "contract/handle_transfer.hpp"
 #include "contract/image.hpp"
+#include "contract/listener.hpp"
 #include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
@@ -212,6 +213,25 @@ Outcome make_finish_writing(Ready ready) {
   return outcome(pair.left.finish_writing());
 }
 
+Outcome make_listen(Ready ready) {
+  const auto endpoint = must(unused_endpoint(usual_endpoint_kind()));
+  ready();
+  return outcome(Listener::listen(endpoint, 1));
+}
+
+Outcome make_accept(Ready ready) {
+  auto listener = must(Listener::listen(must(unused_endpoint(usual_endpoint_kind())), 1));
+  const auto client = must(connect_to(listener.address(), patience()));
+  ready();
+  return outcome(listener.accept(patience()));
+}
+
+Outcome make_connect(Ready ready) {
+  const auto listener = must(Listener::listen(must(unused_endpoint(usual_endpoint_kind())), 1));
+  ready();
+  return outcome(connect_to(listener.address(), patience()));
+}
+
 int somewhere = 0;
 
 Outcome make_resolve(Ready ready) {
@@ -321,6 +341,12 @@ std::function<Outcome(Ready)> maker_of(Call call) {
       return make_resolve;
     case Call::command_line:
       return plain([] { return command_line(); });
+    case Call::listener_listen:
+      return make_listen;
+    case Call::listener_accept:
+      return make_accept;
+    case Call::connect:
+      return make_connect;
   }
   return {};
 }

@@ -21,6 +21,8 @@ inline int refuse() noexcept {
 }
 inline int pipe_close_on_exec(int*) noexcept { return refuse(); }
 inline int socket_pair_close_on_exec(int*) noexcept { return refuse(); }
+inline int socket_close_on_exec(int) noexcept { return refuse(); }
+inline int accept_close_on_exec(int, sockaddr*, socklen_t*) noexcept { return refuse(); }
 /// No SIGPIPE from this socket, and no blocking: MSG_DONTWAIT alone does not keep send() from waiting here.
 inline void quiet_socket(int fd) noexcept {
   const int on = 1;

@@ -48,6 +48,9 @@ enum class Call : std::uint8_t {
   resolve,
   command_line,
   end_with_peer,
+  listener_listen,
+  listener_accept,
+  connect,
 };
 
 struct FaultRow {
@@ -119,6 +122,13 @@ inline constexpr std::array fault_table = {
     detail::row(Call::command_line, "command_line", Condition::not_supported),
     detail::row(Call::end_with_peer, "end_with_peer", Condition::not_supported, Condition::out_of_processes,
                 Condition::out_of_memory),
+    detail::row(Call::listener_listen, "listener_listen", Condition::already_exists, Condition::not_found,
+                Condition::permission_denied, Condition::too_long, Condition::out_of_handles,
+                Condition::out_of_memory),
+    detail::row(Call::listener_accept, "listener_accept", Condition::out_of_handles,
+                Condition::out_of_memory),
+    detail::row(Call::connect, "connect", Condition::broken, Condition::not_found,
+                Condition::permission_denied, Condition::timed_out, Condition::out_of_handles),
 };
 
 [[nodiscard]] constexpr const FaultRow& fault_row(Call call) noexcept {
