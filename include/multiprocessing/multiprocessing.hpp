@@ -10,6 +10,7 @@
 #include <multiprocessing/fn.hpp>
 #include <multiprocessing/freeze_support.hpp>
 #include <multiprocessing/futures.hpp>
+#include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
 #include <multiprocessing/native_handle.hpp>
 #include <multiprocessing/process.hpp>

@@ -14,6 +14,9 @@ namespace {
 
 using detail::ConnectionState;
 
+constexpr const char* bound_to_process =
+    "a connection to another machine stays in its process: its messages are numbered there";
+
 ConnectionState& usable(const std::shared_ptr<ConnectionState>& state) {
   if (state == nullptr)
     throw OSError(std::make_error_code(std::errc::bad_file_descriptor), "the connection is closed");
@@ -90,6 +93,7 @@ Connection::operator Waitable() const {
 
 Connection Connection::share() const {
   auto& state = usable(state_);
+  if (state.sealed()) throw ValueError(bound_to_process);
   const auto channel = state.channel();
   platform::Handle copy(
       runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
@@ -100,6 +104,7 @@ Connection Connection::share() const {
 
 void Connection::encode(detail::Encoder& encoder) const {
   if (closed()) encoder.fail("the connection is closed");
+  if (state_->sealed()) encoder.fail(bound_to_process);
   encoder.attach_handle(state_->channel()->get());
   encoder.number(state_->readable());
   encoder.number(state_->writable());

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "contract/handle_transfer.hpp"
 #include "support/errors.hpp"
 #include "support/wait.hpp"
 
@@ -33,11 +34,14 @@ ArrivedMessage::~ArrivedMessage() {
     if (handle != platform::no_handle) platform::close_handle(handle);
 }
 
-ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable)
+ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable,
+                                 std::optional<runtime::SealKeys> keys)
     : readable_(readable),
       writable_(writable),
       identity_(next_identity()),
-      channel_(std::make_shared<platform::Channel>(std::move(channel))) {}
+      channel_(std::make_shared<platform::Channel>(std::move(channel))) {
+  if (keys) seal_.emplace(*keys);
+}
 
 std::shared_ptr<platform::Channel> ConnectionState::channel() const {
   const std::scoped_lock lock(mutex_);
@@ -62,13 +66,29 @@ std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
   return open;
 }
 
+platform::Status ConnectionState::put(platform::Channel& channel, std::span<const std::byte> body,
+                                      std::span<const std::intptr_t> handles,
+                                      const platform::Wakeup* wakeup) {
+  if (!seal_) return runtime::send_message(channel, body, handles, wakeup);
+  return runtime::send_message(channel, seal_->close(body), handles, wakeup);
+}
+
+void ConnectionState::break_seal(std::vector<std::byte>& body) {
+  if (!seal_ || seal_->open(body)) return;
+  close();
+  refuse(std::errc::bad_message, "a message came that is not the peer's; the connection is closed");
+}
+
 void ConnectionState::send(std::span<const std::byte> body, std::span<const std::intptr_t> handles,
                            const StopToken& stop) {
   const auto open = channel();
   if (!writable_) refuse(std::errc::bad_file_descriptor, "the connection is read-only");
+  if (!handles.empty() && !platform::carries_handles(*open))
+    refuse(std::errc::not_supported,
+           "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
   const std::scoped_lock lock(sending_);
-  const auto sent = runtime::send_message(*open, body, handles, wakeup.get());
+  const auto sent = put(*open, body, handles, wakeup.get());
   if (sent) return;
   close();  // the peer may have half a message
   runtime::throw_os_error(sent.error(), object);
@@ -96,14 +116,16 @@ ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, co
   const runtime::StopWakeup wakeup(stop);
   const std::scoped_lock lock(receiving_);
   const auto size = next_size(*open, wakeup.get());
-  if (maxlength && size > *maxlength) {
+  const std::size_t overhead = seal_ ? runtime::Seal::size : 0;
+  if (maxlength && size > overhead && size - overhead > *maxlength) {
     close();
-    refuse(std::errc::message_size, "a message of " + std::to_string(size) + " bytes came where " +
+    refuse(std::errc::message_size, "a message of " + std::to_string(size - overhead) + " bytes came where " +
                                         std::to_string(*maxlength) +
                                         " are allowed; the connection is closed");
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
   if (!message) fail_to_receive(message.error());
+  break_seal(message->body);
   std::vector<std::intptr_t> handles;
   handles.reserve(message->handles.size());
   for (auto& handle : message->handles) handles.push_back(handle.release());
@@ -115,19 +137,21 @@ std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const Sto
   const runtime::StopWakeup wakeup(stop);
   const std::scoped_lock lock(receiving_);
   const auto size = next_size(*open, wakeup.get());
-  if (size <= buffer.size() && !reader_.brings_handles()) {
+  if (!seal_ && size <= buffer.size() && !reader_.brings_handles()) {
     const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());
     if (!taken) fail_to_receive(taken.error());
     return static_cast<std::size_t>(size);
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
   if (!message) fail_to_receive(message.error());
-  if (size > buffer.size())
-    throw BufferTooShort("a message of " + std::to_string(size) + " bytes came, the buffer has " +
+  break_seal(message->body);
+  const std::size_t length = message->body.size();
+  if (length > buffer.size())
+    throw BufferTooShort("a message of " + std::to_string(length) + " bytes came, the buffer has " +
                              std::to_string(buffer.size()),
                          std::move(message->body));
   std::ranges::copy(message->body, buffer.begin());
-  return static_cast<std::size_t>(size);
+  return length;
 }
 
 bool ConnectionState::poll(platform::Deadline deadline, const StopToken& stop) {

@@ -8,13 +8,16 @@
 #include <mutex>
 
 #include "connection/message_stream.hpp"
+#include "connection/seal.hpp"
 #include "contract/channel.hpp"
 
 namespace multiprocessing::detail {
 
 class ConnectionState {
  public:
-  ConnectionState(platform::Channel channel, bool readable, bool writable);
+  /// With keys every message is sealed.
+  ConnectionState(platform::Channel channel, bool readable, bool writable,
+                  std::optional<runtime::SealKeys> keys = {});
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
 
@@ -25,6 +28,8 @@ class ConnectionState {
   void close() noexcept;
 
   [[nodiscard]] bool closed() const noexcept;
+  /// Whether it is bound to this process: another could not go on counting its messages.
+  [[nodiscard]] bool sealed() const noexcept { return seal_.has_value(); }
   [[nodiscard]] bool readable() const noexcept { return readable_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   /// Tells it from a later one with the same handle.
@@ -36,6 +41,9 @@ class ConnectionState {
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
   [[noreturn]] void fail_to_receive(const platform::Error& error);
+  [[nodiscard]] platform::Status put(platform::Channel& channel, std::span<const std::byte> body,
+                                     std::span<const std::intptr_t> handles, const platform::Wakeup* wakeup);
+  void break_seal(std::vector<std::byte>& body);
 
   const bool readable_;
   const bool writable_;
@@ -45,6 +53,7 @@ class ConnectionState {
   std::mutex sending_;
   std::mutex receiving_;
   runtime::MessageReader reader_;
+  std::optional<runtime::Seal> seal_;
 };
 
 }  // namespace multiprocessing::detail
