@@ -113,23 +113,4 @@ int print_table(const std::vector<Row>& rows, const Settings& settings) {
   return missed;
 }
 
-void print_growth(const Growth& growth, const Settings& settings) {
-  std::printf("\n%s\n\n| number | ours | floor | ours / floor |\n|---|---|---|---|\n", growth.work.c_str());
-  for (const int count : growth.counts) {
-    std::vector<double> ours;
-    std::vector<double> floor;
-    for (int round = 0; round < (settings.quick ? 1 : 7); ++round) {
-      ours.push_back(growth.ours(count));
-      if (growth.floor) floor.push_back(growth.floor(count));
-    }
-    std::sort(ours.begin(), ours.end());
-    std::sort(floor.begin(), floor.end());
-    const double our_time = ours[ours.size() / 2];
-    const double floor_time = floor.empty() ? 0 : floor[floor.size() / 2];
-    std::printf("| %d | %s | %s | %s |\n", count, readable(our_time).c_str(), readable(floor_time).c_str(),
-                ratio(our_time, floor_time).c_str());
-    std::fflush(stdout);
-  }
-}
-
 }  // namespace benchmarks

@@ -37,15 +37,6 @@ struct Settings {
 /// Measures row by row and prints the table; returns how many goals were missed.
 int print_table(const std::vector<Row>& rows, const Settings& settings);
 
-/// One line for each count: how the cost grows.
-struct Growth {
-  std::string work = {};
-  std::vector<int> counts;
-  std::function<double(int)> ours;
-  std::function<double(int)> floor;
-};
-void print_growth(const Growth& growth, const Settings& settings);
-
 // What only the system's own files know; *_posix.cpp and *_win32.cpp.
 
 /// This program's own path.
@@ -53,6 +44,9 @@ void print_growth(const Growth& growth, const Settings& settings);
 /// Starts a program by the bare system call and waits for its end. Empty where there is none to compare with.
 [[nodiscard]] Measure bare_spawn(std::vector<std::string> command);
 [[nodiscard]] Measure bare_fork();
+/// The same with what every child of the library has: a channel to its parent, a sentinel, and a thread that
+/// watches for the parent's end.
+[[nodiscard]] Measure bare_supervised_fork();
 /// A process that sleeps until it is killed, and its sentinel, given out again under other numbers: many
 /// handles without as many processes.
 [[nodiscard]] std::vector<long long> copies_of_handle(long long handle, int count);

@@ -1,7 +1,10 @@
 // The floors on POSIX systems: the bare system calls, and Python as a peer.
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +47,53 @@ Measure bare_fork() {
       if (pid == 0) _exit(0);
       int status = 0;
       waitpid(pid, &status, 0);
+    });
+  };
+}
+
+namespace {
+
+int watched = -1;
+
+extern "C" void* watch(void*) {
+  pollfd entry{watched, POLLIN, 0};
+  poll(&entry, 1, -1);
+  _exit(1);
+}
+
+[[noreturn]] void supervised_child(int channel) {
+  watched = channel;
+  pthread_t thread;
+  pthread_create(&thread, nullptr, &watch, nullptr);
+  _exit(0);
+}
+
+void wait_for_end(pid_t pid) {
+#if defined(SYS_pidfd_open)
+  const int sentinel = static_cast<int>(syscall(SYS_pidfd_open, pid, 0U));
+  pollfd entry{sentinel, POLLIN, 0};
+  poll(&entry, 1, -1);
+  close(sentinel);
+#endif
+  int status = 0;
+  waitpid(pid, &status, 0);
+}
+
+}  // namespace
+
+Measure bare_supervised_fork() {
+  return [] {
+    return seconds_of(20, [] {
+      int ends[2];
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return;
+      const pid_t pid = fork();
+      if (pid == 0) {
+        close(ends[0]);
+        supervised_child(ends[1]);
+      }
+      close(ends[1]);
+      wait_for_end(pid);
+      close(ends[0]);
     });
   };
 }
