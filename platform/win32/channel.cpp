@@ -1,5 +1,5 @@
-// A channel is one end of a duplex named pipe in byte mode (pipe.cpp), opened for overlapped input and
-// output.
+// A channel that is no socket (socket_channel.cpp) is one end of a duplex named pipe in byte mode (pipe.cpp),
+// opened for overlapped input and output.
 //
 // readable() is the event of a pending read of zero bytes, the *probe*: it completes when there is something
 // to read or the peer is gone, and takes nothing, so that a channel whose handle was sent away never eats the
@@ -15,9 +15,10 @@
 #include <array>
 #include <mutex>
 
+#include "channel_state.hpp"
 #include "contract/fault.hpp"
 #include "pipe.hpp"
-#include "waiting.hpp"
+#include "socket.hpp"
 
 namespace multiprocessing::platform {
 
@@ -28,12 +29,10 @@ namespace {
 /// The largest single write: the system keeps the pages of a pending one in memory.
 constexpr std::size_t longest_write = std::size_t{1} << 20U;
 
-}  // namespace
-
-class Channel::State {
+class PipeState final : public Channel::State {
  public:
   /// The pipe is taken only if all succeeds.
-  static Result<std::unique_ptr<State>> create(Handle& pipe) {
+  static Result<std::unique_ptr<Channel::State>> create(Handle& pipe) {
     auto readable = make_event();
     auto read_done = make_event();
     auto write_done = make_event();
@@ -41,28 +40,27 @@ class Channel::State {
     if (!read_done) return read_done.error();
     if (!write_done) return write_done.error();
     if (auto status = can_outlive_threads(); !status) return status.error();
-    auto state = std::make_unique<State>();
+    auto state = std::make_unique<PipeState>();
     state->readable_ = std::move(*readable);
     state->read_done_ = std::move(*read_done);
     state->write_done_ = std::move(*write_done);
     state->pipe_ = std::move(pipe);
-    return state;
+    return std::unique_ptr<Channel::State>(std::move(state));
   }
-  ~State() {
+  ~PipeState() override {
     if (probe_ == Probe::pending) cancel(probe_operation_);
   }
 
-  [[nodiscard]] RawHandle pipe() const noexcept { return pipe_.get(); }
+  [[nodiscard]] RawHandle handle() const noexcept override { return pipe_.get(); }
 
-  /// From now on the event is kept up to date.
-  [[nodiscard]] RawHandle watch() noexcept {
+  [[nodiscard]] RawHandle watch() noexcept override {
     const std::lock_guard lock(mutex_);
     watched_ = true;
     if (probe_ == Probe::none) start_probe();
     return readable_.get();
   }
 
-  Result<std::size_t> read_now(std::span<std::byte> buffer) noexcept {
+  Result<std::size_t> read_now(std::span<std::byte> buffer) noexcept override {
     const std::lock_guard lock(mutex_);
     DWORD available = 0;
     if (!PeekNamedPipe(native(pipe_), nullptr, 0, nullptr, &available, nullptr))
@@ -76,22 +74,20 @@ class Channel::State {
     return count;
   }
 
-  /// Until read_now() may have something. Errors: timed_out, cancelled.
-  Status wait_readable(Deadline deadline, const Wakeup* wakeup) noexcept {
+  Status wait_readable(Deadline deadline, const Wakeup* wakeup) noexcept override {
     {
       const std::lock_guard lock(mutex_);
       if (probe_completed() && probe_ != Probe::ended) start_probe();
     }
-    return wait_for(native(readable_), deadline, wakeup);
+    return wait_for_event(readable_, deadline, wakeup);
   }
 
-  /// Writes all of it, or fails.
-  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup) noexcept {
+  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup) noexcept override {
     OVERLAPPED operation = {};
     operation.hEvent = unported(write_done_);
     if (!WriteFile(native(pipe_), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, &operation)) {
       if (GetLastError() != ERROR_IO_PENDING) return last_error("WriteFile");
-      if (const auto waited = wait_for(native(write_done_), deadline, wakeup); !waited) {
+      if (const auto waited = wait_for_event(write_done_, deadline, wakeup); !waited) {
         if (!cancel(operation)) return waited.error();
       }
     }
@@ -156,14 +152,6 @@ class Channel::State {
     return std::size_t{0};
   }
 
-  Status wait_for(HANDLE event, Deadline deadline, const Wakeup* wakeup) noexcept {
-    const std::array waited = {event, wakeup != nullptr ? native(wakeup->waitable()) : nullptr};
-    const auto first = wait_for_first(std::span(waited).first(wakeup != nullptr ? 2 : 1), deadline);
-    if (!first) return first.error();
-    if (*first == 1) return Error{Condition::cancelled, 0, "wait for a channel"};
-    return {};
-  }
-
   /// When it returns the operation is over. True if it had succeeded.
   bool cancel(OVERLAPPED& operation) noexcept {
     CancelIoEx(native(pipe_), &operation);
@@ -183,6 +171,8 @@ class Channel::State {
   char nothing_ = 0;
 };
 
+}  // namespace
+
 Channel::Channel() noexcept = default;
 Channel::Channel(Channel&&) noexcept = default;
 Channel& Channel::operator=(Channel&&) noexcept = default;
@@ -190,19 +180,24 @@ Channel::~Channel() = default;
 Channel::Channel(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
 Channel::operator bool() const noexcept { return state_ != nullptr; }
-RawHandle Channel::get() const noexcept { return state_ ? state_->pipe() : no_handle; }
+RawHandle Channel::get() const noexcept { return state_ ? state_->handle() : no_handle; }
 RawHandle Channel::readable() const noexcept { return state_ ? state_->watch() : no_handle; }
 void Channel::close() noexcept { state_.reset(); }
 
 Result<Channel> Channel::adopt(Handle handle) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   if (!is_kernel_handle(handle.get()) || !is_overlapped_pipe(handle.get())) return mistake("Channel::adopt");
-  auto state = State::create(handle);
+  auto state = PipeState::create(handle);
   if (!state) return state.error();
   return Channel(std::move(*state));
 }
 
-Result<Channel> Channel::adopt_stream(Handle handle) { return adopt(std::move(handle)); }
+Result<Channel> Channel::adopt_stream(Handle handle) {
+  if (!is_socket(handle.get())) return adopt(std::move(handle));
+  if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
+  Socket socket(static_cast<SOCKET>(handle.release()));
+  return make_socket_channel(socket);
+}
 
 Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
@@ -214,7 +209,7 @@ Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
   }
   if (!is_overlapped_pipe(handle) || !was_made_by(handle, static_cast<DWORD>(creator_pid))) return refused;
   Handle pipe(handle);
-  auto state = State::create(pipe);
+  auto state = PipeState::create(pipe);
   if (!state) {
     (void)pipe.release();
     return state.error();

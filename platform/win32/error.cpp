@@ -9,6 +9,8 @@
 
 #include "win32.hpp"
 
+#include <winsock2.h>
+
 namespace multiprocessing::platform::win32 {
 namespace {
 
@@ -79,6 +81,27 @@ constexpr Translation translations[] = {
     {ERROR_INVALID_HANDLE, Condition::invalid_argument},
     {ERROR_INVALID_PARAMETER, Condition::invalid_argument},
     {ERROR_NO_UNICODE_TRANSLATION, Condition::invalid_argument},
+    {WSAEADDRINUSE, Condition::already_exists},
+    {WSAEADDRNOTAVAIL, Condition::not_found},
+    {WSAHOST_NOT_FOUND, Condition::not_found},
+    {WSATRY_AGAIN, Condition::not_found},
+    {WSANO_DATA, Condition::not_found},
+    {WSAEACCES, Condition::permission_denied},
+    {WSAEWOULDBLOCK, Condition::would_block},
+    {WSAETIMEDOUT, Condition::timed_out},
+    {WSAECONNREFUSED, Condition::broken},
+    {WSAECONNRESET, Condition::broken},
+    {WSAECONNABORTED, Condition::broken},
+    {WSAENETRESET, Condition::broken},
+    {WSAENETUNREACH, Condition::broken},
+    {WSAEHOSTUNREACH, Condition::broken},
+    {WSAENOTCONN, Condition::broken},
+    {WSAESHUTDOWN, Condition::broken},
+    {WSAEMFILE, Condition::out_of_handles},
+    {WSAENOBUFS, Condition::out_of_memory},
+    {WSAEINVAL, Condition::invalid_argument},
+    {WSAENOTSOCK, Condition::invalid_argument},
+    {WSAEAFNOSUPPORT, Condition::not_supported},
     {ERROR_PROCESS_ABORTED, Condition::gone},
     {ERROR_INVALID_FUNCTION, Condition::not_supported},
     {ERROR_NOT_SUPPORTED, Condition::not_supported},

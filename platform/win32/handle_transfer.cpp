@@ -13,6 +13,7 @@
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
 #include "pipe.hpp"
+#include "socket.hpp"
 #include "win32.hpp"
 
 namespace multiprocessing::platform {
@@ -99,7 +100,9 @@ bool all_open(std::span<const RawHandle> handles) noexcept {
 
 }  // namespace
 
-bool carries_handles(const Channel& channel) noexcept { return is_overlapped_pipe(channel.get()); }
+bool carries_handles(const Channel& channel) noexcept {
+  return !is_socket(channel.get()) && is_overlapped_pipe(channel.get());
+}
 
 Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline) {
   if (const auto fault = fault_point(Call::send_handles)) return *fault;

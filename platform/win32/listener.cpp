@@ -1,4 +1,5 @@
-// Listeners and connections by the kind of their address: named pipes (pipe_listener.cpp).
+// Listeners and connections by the kind of their address: named pipes (pipe_listener.cpp) or ports
+// (socket_listener.cpp).
 #include "listener.hpp"
 
 #include <array>
@@ -6,6 +7,7 @@
 
 #include "contract/fault.hpp"
 #include "pipe.hpp"
+#include "socket.hpp"
 #include "waiting.hpp"
 
 namespace multiprocessing::platform {
@@ -18,20 +20,39 @@ using Kind = Endpoint::Kind;
 
 constexpr Error unknown_kind{Condition::not_supported, 0, "unix socket"};
 
+bool is_internet(Kind kind) noexcept { return kind == Kind::inet || kind == Kind::inet6; }
+
 }  // namespace
 
 Endpoint::Kind usual_endpoint_kind() noexcept { return Kind::pipe; }
 
 Result<Endpoint> unused_endpoint(Kind kind) {
+  if (kind == Kind::inet) return Endpoint{kind, "127.0.0.1", 0, {}};
+  if (kind == Kind::inet6) return Endpoint{kind, "::1", 0, {}};
   if (kind != Kind::pipe) return unknown_kind;
   const auto digits = random_digits();
   if (!digits) return digits.error();
   return Endpoint{kind, {}, 0, "\\\\.\\pipe\\listener-" + narrow_lossy(*digits)};
 }
 
-Result<Endpoint> resolve_endpoint(const Endpoint& endpoint) { return endpoint; }
+Result<Endpoint> resolve_endpoint(const Endpoint& endpoint) {
+  if (!is_internet(endpoint.kind)) return endpoint;
+  const auto address = look_up(endpoint, false);
+  if (!address) return address.error();
+  return to_endpoint(*address);
+}
 
-bool is_local(const Endpoint&) noexcept { return true; }
+bool is_local(const Endpoint& endpoint) noexcept {
+  if (!is_internet(endpoint.kind)) return true;
+  const auto address = look_up(endpoint, true);
+  if (!address) return false;
+  if (address->storage.ss_family == AF_INET6) {
+    const auto* name = reinterpret_cast<const sockaddr_in6*>(&address->storage);
+    return IN6_IS_ADDR_LOOPBACK(&name->sin6_addr);
+  }
+  const auto* name = reinterpret_cast<const sockaddr_in*>(&address->storage);
+  return ntohl(name->sin_addr.s_addr) >> 24U == 127;
+}
 
 Listener::Listener(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 Listener::Listener(Listener&&) noexcept = default;
@@ -45,10 +66,10 @@ const Endpoint& Listener::address() const noexcept {
   return state_ ? state_->address : nowhere;
 }
 
-Result<Listener> Listener::listen(const Endpoint& endpoint, int) {
+Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
   if (const auto fault = fault_point(Call::listener_listen)) return *fault;
-  if (endpoint.kind != Kind::pipe) return unknown_kind;
-  auto state = listen_on_pipe(endpoint);
+  if (endpoint.kind == Kind::unix_socket) return unknown_kind;
+  auto state = is_internet(endpoint.kind) ? listen_on_port(endpoint, backlog) : listen_on_pipe(endpoint);
   if (!state) return state.error();
   return Listener(*std::move(state));
 }
@@ -75,8 +96,9 @@ Result<ConnectedStream> Listener::accept(Deadline deadline, const Wakeup* wakeup
 
 Result<ConnectedStream> connect_to(const Endpoint& endpoint, Deadline deadline, const Wakeup* wakeup) {
   if (const auto fault = fault_point(Call::connect)) return *fault;
-  if (endpoint.kind != Kind::pipe) return unknown_kind;
-  return connect_to_pipe(endpoint, deadline, wakeup);
+  if (endpoint.kind == Kind::unix_socket) return unknown_kind;
+  return is_internet(endpoint.kind) ? connect_to_port(endpoint, deadline, wakeup)
+                                    : connect_to_pipe(endpoint, deadline, wakeup);
 }
 
 }  // namespace multiprocessing::platform
