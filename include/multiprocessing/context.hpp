@@ -3,7 +3,9 @@
 
 #include <multiprocessing/bytes.hpp>
 #include <multiprocessing/call.hpp>
+#include <multiprocessing/connection.hpp>
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/spawn.hpp>
@@ -115,6 +117,14 @@ class MULTIPROCESSING_EXPORT Context {
   ProcessContext spawn(F fn, NoArguments none, SpawnOptions options = {}) const {
     return multiprocessing::spawn(std::move(fn), none, std::move(options));
   }
+
+  [[nodiscard]] std::pair<Connection, Connection> Pipe(bool duplex = true) const {
+    return multiprocessing::Pipe(duplex);
+  }
+  [[nodiscard]] Connection Client(Address address, ClientOptions options = {}, StopToken stop = {}) const {
+    return multiprocessing::Client(std::move(address), std::move(options), std::move(stop));
+  }
+  using Listener = multiprocessing::Listener;
 
   [[nodiscard]] multiprocessing::Process& current_process() const {
     return multiprocessing::current_process();

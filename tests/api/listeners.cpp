@@ -287,6 +287,36 @@ TEST_SUITE("api.listeners") {
     });
   }
 
+  TEST_CASE("a forked child accepts from the listener of its parent, which goes on") {
+    if (!mp::test_support::can_fork()) return;
+    mp::Listener listener({}, {.authkey = key("k")});
+    for (const bool opened_before : {false, true}) {
+      CAPTURE(opened_before);
+      if (opened_before) CHECK(mp::connection::wait({listener}, 0s).empty());
+      mp::ForkProcess child([&] {
+        // What its parent's thread watches must not be touched when it goes.
+        if (opened_before) return listener.close();
+        auto connection = listener.accept();
+        connection.send(connection.recv<int>() + 1);
+      });
+      child.start();
+      if (!opened_before) {
+        auto connection = mp::Client(listener.address(), {.authkey = key("k")});
+        connection.send(1);
+        CHECK(connection.recv<int>() == 2);
+      }
+      child.join();
+      CHECK(child.exitcode() == 0);
+      auto [client, server] = pair_through(listener, {.authkey = key("k")});
+      client.send(4);
+      CHECK(server.recv<int>() == 4);
+      if (!opened_before) {
+        listener.close();
+        listener = mp::Listener({}, {.authkey = key("k")});
+      }
+    }
+  }
+
   TEST_CASE("handles do not travel over TCP, and the connection goes on") {
     mp::Listener listener({"127.0.0.1", 0});
     auto [client, server] = pair_through(listener);
@@ -294,6 +324,18 @@ TEST_SUITE("api.listeners") {
     CHECK_THROWS_WITH_AS(client.send(left), doctest::Contains("do not travel"), mp::OSError);
     client.send(5);
     CHECK(server.recv<int>() == 5);
+  }
+
+  TEST_CASE("a context offers them as members") {
+    auto& context = mp::get_context();
+    mp::Context::Listener listener;
+    auto client = std::async(std::launch::async, [&] { return context.Client(listener.address()); });
+    auto server = listener.accept();
+    server.send(2);
+    CHECK(client.get().recv<int>() == 2);
+    auto [left, right] = context.Pipe();
+    left.send(3);
+    CHECK(right.recv<int>() == 3);
   }
 
   TEST_CASE("a listener that moved away is closed") {
