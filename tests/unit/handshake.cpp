@@ -102,7 +102,7 @@ TEST_SUITE("unit.handshake") {
       for (const bool grow : {false, true}) {
         auto ends = native("key", "key");
         const auto outcome = talk(ends, [&](int now, Bytes& message) {
-          if (now == turn) message.resize(message.size() + (grow ? 1 : -1U));
+          if (now == turn) message.resize(grow ? message.size() + 1 : message.size() - 1);
         });
         CHECK((outcome.listener != Verdict::accepted || outcome.client != Verdict::accepted));
       }
