@@ -96,10 +96,15 @@ Row first_wait(int count, const std::string& script) {
 
 /// `goal`: ours in poll's; 0: none, where poll has no need to be beaten.
 Row later_waits(int count, const std::string& script, double goal) {
-  const auto many = std::make_shared<ManySentinels>(count);
+  // Made with the row's first round: thousands of open handles make every start dearer.
+  const auto made = std::make_shared<std::unique_ptr<ManySentinels>>();
+  const auto many = [=]() -> ManySentinels& {
+    if (*made == nullptr) *made = std::make_unique<ManySentinels>(count);
+    return **made;
+  };
   return {.work = "wait on " + std::to_string(count) + " sentinels, one ready, again and again",
-          .ours = [=] { return many->ours(200); },
-          .floor = [=] { return many->bare(200); },
+          .ours = [=] { return many().ours(200); },
+          .floor = [=] { return many().bare(200); },
           .floor_name = "poll",
           .peer = python(script, "wait" + std::to_string(count)),
           .at_most_floor = goal};

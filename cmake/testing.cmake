@@ -65,9 +65,10 @@ function(mp_set_test_properties name label)
     ENVIRONMENT "${mp_test_environment};${ARGN}")
 endfunction()
 
-# The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one.
+# The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one. A fallback that
+# START_FALLBACKS matches concerns only how processes are started.
 function(mp_add_test_folder folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET" "LIBRARIES;FALLBACKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET;START_FALLBACKS" "LIBRARIES;FALLBACKS")
   file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp")
   if(NOT files)
     return()
@@ -92,6 +93,9 @@ function(mp_add_test_folder folder)
     add_test(NAME ${arg_LABEL}.${stem} COMMAND ${arg_TARGET} --test-suite=${arg_LABEL}.${stem})
     mp_set_test_properties(${arg_LABEL}.${stem} ${arg_LABEL})
     foreach(fallback IN LISTS arg_FALLBACKS)
+      if(arg_START_FALLBACKS AND fallback MATCHES "${arg_START_FALLBACKS}" AND NOT stem MATCHES "^(process|fault|handle_transfer)")
+        continue()
+      endif()
       set(name "${arg_LABEL}[${fallback}].${stem}")
       add_test(NAME "${name}" COMMAND ${arg_TARGET} --test-suite=${arg_LABEL}.${stem})
       mp_set_test_properties("${name}" ${arg_LABEL} "MULTIPROCESSING_FORCE=${fallback}")

@@ -24,6 +24,19 @@ void become_child(std::span<const RawHandle> close_in_child, posix::Watch& watch
   for (const RawHandle handle : close_in_child) close_handle(handle);
 }
 
+// Functions that a child calls and its parent never did: where the loader binds late, each child would look
+// them up for itself, at the price of some ten system calls each.
+void look_up_what_children_call() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigdelset(&signals, SIGABRT);
+  struct sigaction action = {};
+  ::sigaction(SIGABRT, nullptr, &action);
+  stack_t stack = {};
+  ::sigaltstack(nullptr, &stack);
+  (void)::getppid();
+}
+
 void clear_signal_mask() noexcept {
   sigset_t none;
   sigemptyset(&none);
@@ -37,6 +50,7 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   posix::reap_dropped_children();
   (void)
       posix::exact_sentinels();  // found out before the fork: a child could not wait for the thread that does
+  [[maybe_unused]] static const bool looked_up = (look_up_what_children_call(), true);
   const auto fork_lock = posix::fork_lock();
   auto watch = posix::prepare_watch();
   if (!watch) return watch.error();

@@ -14,6 +14,7 @@ const Capabilities& capabilities() noexcept {
                                         .half_close = false,
                                         .handle_transfer = false,
                                         .transfer_keeps_handles = false,
+                                        .drops_unreceived_handles = false,
                                         .ends_children = false,
                                         .throw_traces = false,
                                         .crash_stacks = false,

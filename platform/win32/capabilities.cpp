@@ -18,6 +18,7 @@ const Capabilities& capabilities() noexcept {
       .half_close = false,
       .handle_transfer = true,
       .transfer_keeps_handles = true,
+      .drops_unreceived_handles = false,
       .ends_children = true,
       .throw_traces = false,
       .crash_stacks = false,

@@ -24,7 +24,11 @@ constexpr std::byte failure{0};
 
 View bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
-void append(Bytes& bytes, View more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
+// Byte by byte: gcc 12 takes insert() behind a literal for a mistake.
+void append(Bytes& bytes, View more) {
+  bytes.reserve(bytes.size() + more.size());
+  for (const std::byte byte : more) bytes.push_back(byte);
+}
 
 /// The same text on both sides: numbers without a zone, which each machine names differently; Windows does
 /// not tell upper from lower case in the names of pipes.

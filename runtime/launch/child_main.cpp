@@ -68,7 +68,7 @@ void send_report(ParentLink& link, FrameKind kind, const detail::Encoder& body) 
 /// What is needed when an exception escapes, fetched before, since it may say that there is no memory.
 class Precaution {
  public:
-  Precaution() : reserve_(new std::byte[64 * 1024]) {
+  Precaution() : reserve_(new std::byte[16 * 1024]) {
     ExceptionReport report;
     report.type_name = "std::bad_alloc";
     report.message = "there was no memory to describe an exception";

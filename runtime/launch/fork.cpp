@@ -47,6 +47,7 @@ void prepare_reports() {
     platform::refresh_crash_images();
     platform::ThrowTrace unused;
     platform::call_traced([](void*) {}, nullptr, unused);
+    const StopSource looked_up;  // every child makes one
     return true;
   }();
   static_cast<void>(prepared);

@@ -135,6 +135,9 @@ class SpawnStrategy : public StartStrategy {
     // Whoever reads no more shall not wait for the rest either.
     static_cast<void>(child.send(platform::StopSignal::kill));
     if (ended) return;
+    // Nobody will ask for it any more: it is to be gone when the failure is told.
+    static_cast<void>(platform::wait_one(child.sentinel(), platform::Deadline::after(time_to_end)));
+    static_cast<void>(child.poll());
     throw_os_error(sent.error(), "the arguments of the child");
   }
 };

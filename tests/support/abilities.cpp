@@ -11,5 +11,6 @@ bool names_crashes() {
   return platform::capabilities().crash_stacks && platform::capabilities().symbol_names;
 }
 bool survives_replacement() { return platform::capabilities().replaced_executable; }
+bool drops_unreceived_handles() { return platform::capabilities().drops_unreceived_handles; }
 
 }  // namespace multiprocessing::test_support

@@ -141,8 +141,9 @@ TEST_SUITE("backend.python_peer_listener") {
       for (const bool with_key : {false, true}) {
         CAPTURE(python_family(family));
         CAPTURE(with_key);
-        Script python(std::string("listener = Listener(family='") + python_family(family) + "'" +
-                      (with_key ? ", authkey=b'the key')\n" : ")\n") + R"(
+        std::string listening = "listener = Listener(family='";
+        listening.append(python_family(family)).append(with_key ? "', authkey=b'the key')\n" : "')\n");
+        Script python(listening + R"(
 address = listener.address
 print(address if isinstance(address, str) else '%d' % address[1], flush=True)
 connection = listener.accept()

@@ -15,13 +15,15 @@ struct Capabilities {
   bool kept_wait_sets;     ///< WaitSet is faster than wait_any() for many handles
   bool half_close;         ///< Channel::finish_writing() works
   bool handle_transfer;    ///< send_handles() works between any two processes of one user
-  bool transfer_keeps_handles;  ///< handles that are on their way stay open although the sender closes his
-  bool ends_children;           ///< LaunchRequest::ends_with_parent is enforced by the system
-  bool throw_traces;            ///< the stack of a throw is known (throw_trace.hpp)
-  bool crash_stacks;            ///< crash reports carry frames
-  bool symbol_names;            ///< addresses can be turned into function names
-  bool replaced_executable;     ///< ExecutablePath::launch starts the running build even after the file was
-                                ///< replaced
+  bool transfer_keeps_handles;    ///< handles that are on their way stay open although the sender closes his
+  bool drops_unreceived_handles;  ///< handles that nobody receives are closed with their channel, not with
+                                  ///< the process that sent them
+  bool ends_children;             ///< LaunchRequest::ends_with_parent is enforced by the system
+  bool throw_traces;              ///< the stack of a throw is known (throw_trace.hpp)
+  bool crash_stacks;              ///< crash reports carry frames
+  bool symbol_names;              ///< addresses can be turned into function names
+  bool replaced_executable;       ///< ExecutablePath::launch starts the running build even after the file was
+                                  ///< replaced
 };
 
 [[nodiscard]] const Capabilities& capabilities() noexcept;

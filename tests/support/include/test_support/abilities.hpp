@@ -11,5 +11,7 @@ namespace multiprocessing::test_support {
 [[nodiscard]] bool names_crashes();
 /// A program whose file was replaced or deleted can still start itself.
 [[nodiscard]] bool survives_replacement();
+/// A handle that was sent and never received is closed with its connection.
+[[nodiscard]] bool drops_unreceived_handles();
 
 }  // namespace multiprocessing::test_support
