@@ -14,6 +14,7 @@ namespace {
 
 struct Slot {
   std::atomic<std::uint64_t> seen{0};
+  std::atomic<std::uint64_t> passed{0};    // as seen, counted once the call's fault is injected and marked
   std::atomic<std::uint64_t> fails_at{0};  // value of `seen` that fails; 0 = none
   std::atomic<Condition> condition{Condition::other};
   std::atomic<std::uint64_t> interrupted_at{0};  // as fails_at
@@ -121,9 +122,13 @@ std::optional<Error> fault_point(Call call) noexcept {
   Slot& slot = current.of(call);
   const auto number = slot.seen.fetch_add(1) + 1;
   interruption_is_due = number == slot.interrupted_at.load();
-  if (number != slot.fails_at.load()) return std::nullopt;
+  if (number != slot.fails_at.load()) {
+    ++slot.passed;
+    return std::nullopt;
+  }
   ++current.injected;
   leave_mark(current);
+  ++slot.passed;
   return Error{slot.condition, 0, fault_row(call).name};
 }
 
@@ -161,13 +166,14 @@ void clear() noexcept {
     slot.fails_at = 0;
     slot.interrupted_at = 0;
     slot.seen = 0;
+    slot.passed = 0;
     slot.cut = 0;
   }
   plan().injected = 0;
   plan().mark.front() = '\0';
 }
 
-std::uint64_t count(Call call) noexcept { return plan().of(call).seen; }
+std::uint64_t count(Call call) noexcept { return plan().of(call).passed; }
 std::uint64_t injected() noexcept { return plan().injected; }
 void mark_in(const char* path) noexcept { set_mark(plan(), path); }
 bool parse(std::string_view text) noexcept { return parse_into(plan(), text); }

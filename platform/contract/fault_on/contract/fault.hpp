@@ -32,7 +32,7 @@ void interrupt(Call call, std::uint64_t n) noexcept;
 void cut(Call call, std::size_t bytes) noexcept;
 /// Forgets all of it, what came from the environment too, and sets every count to 0.
 void clear() noexcept;
-/// How often the call was made since the start or clear().
+/// How often the call was made since the start or clear(); a failure that it got is injected and marked then.
 [[nodiscard]] std::uint64_t count(Call call) noexcept;
 /// How many failures were injected since the start or clear().
 [[nodiscard]] std::uint64_t injected() noexcept;
