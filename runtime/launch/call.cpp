@@ -79,6 +79,9 @@ std::vector<std::byte> call_task(StartWith with, CallOptions options, std::uniqu
   } catch (const CancelledError&) {
     state->stop(grace, {});
     throw;
+  } catch (...) {
+    state->kill_quietly();
+    throw;
   }
   auto report = state->report();
   if (const auto failure = failure_of(*state, report)) std::rethrow_exception(failure);
@@ -159,14 +162,20 @@ std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options,
   auto& loop = runtime::reactor();  // first: a process that nobody can follow shall not be started
   auto future = std::make_shared<FutureCore>();
   const auto state = start_call(with, options, *task, platform::Deadline::never());
-  future->on_cancel([state] { state->kill_quietly(); });
-  loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
-    try {
-      call->begin();
-    } catch (...) {
-      call->fail(std::current_exception());
-    }
-  });
+  try {
+    future->on_cancel([state] { state->kill_quietly(); });
+    loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
+      try {
+        call->begin();
+      } catch (...) {
+        call->fail(std::current_exception());
+      }
+    });
+  } catch (...) {
+    state->kill_quietly();
+    state->done_reading();
+    throw;
+  }
   return future;
 }
 

@@ -81,7 +81,10 @@ class Precaution {
     reserve_.reset();
     bool sent = false;
     try {
-      const auto report = describe_current_exception(trace);
+      auto report = describe_current_exception(trace);
+      // Who waits for the end alone does not read meanwhile: the report has to fit into the channel. What it
+      // takes to throw the same again is for those who wait for a result.
+      if (aloud) report.details = {};
       detail::Encoder encoder;
       detail::encode(encoder, report);
       send_report(link, FrameKind::raised, encoder);
@@ -133,7 +136,9 @@ void flush_standard_streams() noexcept {
   } catch (...) {
     // An application may have made its streams throw; what cannot be written is lost either way.
   }
-  std::fflush(nullptr);
+  // Not all streams: another thread may sit in a read from one of them, with its lock.
+  std::fflush(stdout);
+  std::fflush(stderr);
 }
 
 void leave_forked_child(int code) {

@@ -32,8 +32,8 @@ class RegistryLock {
 void warn_of_threads() {
   static std::atomic<bool> warned{false};
   // The library's own threads hold nothing while the process forks.
-  const int own = (reactor_runs() ? 1 : 0) + (callback_thread_runs() ? 1 : 0);
-  if (platform::thread_count().value_or(1) > 1 + own + (self().is_child() ? 1 : 0) && !warned.exchange(true))
+  const int own = (reactor_runs() ? 1 : 0) + (callback_thread_runs() ? 1 : 0) + self().own_threads();
+  if (platform::thread_count().value_or(1) > 1 + own && !warned.exchange(true))
     log(Level::warning,
         "fork in a process that has threads: a lock that one of them holds stays locked in the child for "
         "ever; "

@@ -125,7 +125,7 @@ ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOption
   if (!options.join) return group;
   try {
     group.join(options.stop);
-  } catch (const CancelledError&) {
+  } catch (...) {
     ProcessFactory::stop(group);
     throw;
   }

@@ -132,8 +132,14 @@ void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> lin
   link_ = std::move(link);
   stop_ = StopSource();
   forked_ = forked;
+  pid_ = platform::current_pid();
   following_ = false;
+  own_threads_ = 0;
   set_log_process_name(settings.name);
+}
+
+bool Self::begin_following() noexcept {
+  return pid_ == platform::current_pid() && !following_.exchange(true);
 }
 
 std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage) {
@@ -167,15 +173,18 @@ void follow_parent(ParentLink& link, bool keep_running) {
 void follow() {
   const auto link = self().link();
   if (link == nullptr || !self().begin_following()) return;
-  // What has come already is there when this returns.
-  while (const auto frame = link->arrived_frame())
-    if (frame->kind == FrameKind::stop) self().stop_source().request_stop();
-  const bool keep_running = self().keeps_running();
-  const auto started =
-      platform::run_in_background([link, keep_running] { follow_parent(*link, keep_running); });
-  if (started) return;
-  self().stop_following();
-  throw_os_error(started.error(), "the thread that watches the parent");
+  try {
+    // What has come already is there when this returns.
+    while (const auto frame = link->arrived_frame())
+      if (frame->kind == FrameKind::stop) self().stop_source().request_stop();
+    const bool keep_running = self().keeps_running();
+    value_or_throw(platform::run_in_background([link, keep_running] { follow_parent(*link, keep_running); }),
+                   "the thread that watches the parent");
+    self().add_own_thread();
+  } catch (...) {
+    self().stop_following();
+    throw;
+  }
 }
 
 }  // namespace
@@ -183,7 +192,10 @@ void follow() {
 void watch_parent(ParentLink& link, bool keep_running) {
   self().keep_running(keep_running);
   if (keep_running) return;
-  if (!platform::end_with_peer(link.channel(), link.parent_sentinel().get(), 1)) follow();
+  if (platform::end_with_peer(link.channel(), link.parent_sentinel().get(), 1))
+    self().add_own_thread();
+  else
+    follow();
 }
 
 StopToken followed_stop_token() {

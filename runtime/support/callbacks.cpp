@@ -16,13 +16,14 @@ struct Queue {
   std::condition_variable filled;
   std::deque<std::function<void()>> waiting;
   bool thread_runs = false;
+  Queue* abandoned = nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
 
   void run() noexcept;
   [[nodiscard]] bool push(std::function<void()>& work);
 };
 
-/// A forked child gets another: the old one's thread is not there. Changed in a child alone, by its only
-/// thread.
+/// A forked child gets another if the old one has a thread, which is not there. Changed in a child alone, by
+/// its only thread.
 Queue*& queue() noexcept {
   static Queue* instance = new Queue;
   return instance;
@@ -67,6 +68,11 @@ bool callback_thread_runs() noexcept {
 
 void lock_callbacks() noexcept { queue()->mutex.lock(); }
 void unlock_callbacks() noexcept { queue()->mutex.unlock(); }
-void abandon_callbacks() noexcept { queue() = new Queue; }
+void abandon_callbacks() noexcept {
+  Queue* old = queue();
+  if (!old->thread_runs) return unlock_callbacks();
+  queue() = new Queue;
+  queue()->abandoned = old;
+}
 
 }  // namespace multiprocessing::runtime

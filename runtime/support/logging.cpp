@@ -66,6 +66,8 @@ struct Appearance {
 /// A mutex that can be waited for with an end, made of parts that every thread checker knows.
 class Turn {
  public:
+  Turn* abandoned = nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
+
   void lock() {
     std::unique_lock lock(mutex_);
     given_back_.wait(lock, [this] { return !taken_; });
@@ -244,7 +246,9 @@ void unlock_log_in_child() noexcept {
   in_sink = false;
   // Not destroyed: it belongs to the parent, and whoever runs it is not here.
   if (!log.sink_rests) new (&log.sink) std::shared_ptr<const LogSink>();
-  log.sink_mutex = new Turn;
+  auto* const turn = new Turn;
+  turn->abandoned = log.sink_mutex;
+  log.sink_mutex = turn;
   log.update_threshold();
   log.mutex.unlock();
 }

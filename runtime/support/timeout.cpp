@@ -30,7 +30,7 @@ struct TimeLimit::State {
   /// The limit that was made last in this thread and is still alive.
   static thread_local State* innermost;
 
-  void start_timer();
+  StopToken token();
   void stop_timer() noexcept;
 };
 
@@ -45,15 +45,28 @@ void request_stop_aside(StopSource due) {
 
 }  // namespace
 
-void TimeLimit::State::start_timer() {
-  timer.reset();
+// The mutex is held for what is the limit's own, and never while the reactor or a callback has a word: a fork
+// may come between, and its child has to find the mutex free.
+StopToken TimeLimit::State::token() {
+  std::unique_lock lock(mutex);
   if (!source) source.emplace();
+  StopSource due = *source;
+  if (timer_pid == platform::current_pid()) return due.token();
+  lock.unlock();
+  std::optional<platform::EventLoop::Id> made;
   if (deadline.expired())
-    source->request_stop();
+    due.request_stop();
   else if (!deadline.is_never())
-    timer = runtime::value_or_throw(
-        runtime::reactor().at(deadline, [due = *source] { request_stop_aside(due); }));
-  timer_pid = platform::current_pid();  // last: what fails here is tried again by the next token()
+    made = runtime::value_or_throw(runtime::reactor().at(deadline, [due] { request_stop_aside(due); }));
+  lock.lock();
+  const bool first = timer_pid != platform::current_pid();
+  if (first) {
+    timer = made;
+    timer_pid = platform::current_pid();  // what failed is tried again by the next token()
+  }
+  lock.unlock();
+  if (!first && made) runtime::reactor().cancel(*made);
+  return due.token();
 }
 
 void TimeLimit::State::stop_timer() noexcept {
@@ -86,10 +99,6 @@ bool TimeLimit::expired() const noexcept { return state_->deadline.expired(); }
 
 Duration TimeLimit::remaining() const noexcept { return runtime::remaining(state_->deadline); }
 
-StopToken TimeLimit::token() const {
-  const std::lock_guard lock(state_->mutex);
-  if (!state_->source || state_->timer_pid != platform::current_pid()) state_->start_timer();
-  return state_->source->token();
-}
+StopToken TimeLimit::token() const { return state_->token(); }
 
 }  // namespace multiprocessing

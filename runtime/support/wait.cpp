@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "contract/process.hpp"
 #include "kept_wait_set.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
@@ -46,7 +47,10 @@ KeptWaitSet::Ready wait_somehow(std::span<const Waitable> list, platform::Deadli
 StopWakeup::StopWakeup(const StopToken& stop) {
   if (!stop.stop_possible()) return;
   wakeup_.emplace(value_or_throw(platform::Wakeup::create()));
-  callback_.emplace(stop, [this] { wakeup_->notify(); });
+  // A forked child has a copy of the callback, and shares the wakeup with its parent.
+  callback_.emplace(stop, [this, pid = platform::current_pid()] {
+    if (platform::current_pid() == pid) wakeup_->notify();
+  });
 }
 
 bool wait_for_handle(platform::RawHandle handle, platform::Deadline deadline, const StopToken& stop) {

@@ -66,6 +66,9 @@ int exit_code_of(mp::Context& context, void (*target)()) {
   return p.exitcode().value();
 }
 
+/// More than any channel holds while nobody reads.
+void throw_much() { throw mp::BufferTooShort("short", std::vector<std::byte>(4 << 20)); }
+
 TEST_SUITE("api.failures") {
   TEST_CASE("an exception ends the child with 1; its parent learns type, message and place") {
     with_each_start_method([](mp::Context& context) {
@@ -129,6 +132,17 @@ TEST_SUITE("api.failures") {
         CHECK(aborted == -SIGABRT);
       else
         CHECK(aborted != 0);
+    });
+  }
+
+  TEST_CASE("an exception that holds megabytes does not keep its process from ending") {
+    with_each_start_method([](mp::Context& context) {
+      auto p = context.Process(mp::ProcessOptions{.standard_error = mp::Stdio::null}, throw_much);
+      p.start();
+      mp::connection::wait({p.sentinel()});
+      p.join();
+      CHECK(p.exitcode() == 1);
+      CHECK_THROWS_AS(std::rethrow_exception(p.exception()), mp::ProcessRaisedException);
     });
   }
 

@@ -123,8 +123,7 @@ TEST_SUITE("contract.process_self") {
   TEST_CASE_FIXTURE(LeakCheck, "a process ends with the other end of its channel") {
     auto child = start(ends_with_peer_or_with);
     if (receive_number(child.channel) == 0) {
-      skip("a thread has to watch here");
-      CHECK(child.join() == exited(0));
+      CHECK(child.join() == exited(0));  // a thread has to watch here
       return;
     }
     send_text(child.channel, "nobody reads this");
@@ -138,11 +137,11 @@ TEST_SUITE("contract.process_self") {
       return;
     }
     auto child = start(has_one_that_ends_with_it);
-    const bool armed = receive_number(child.channel) == 1;
+    static_cast<void>(
+        receive_number(child.channel));  // it watches, or it ends because a thread would have to
     must(child.process.send(StopSignal::kill));
     static_cast<void>(child.join());
     CHECK(at_end(child.channel));
-    if (!armed) skip("a thread has to watch here");
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a process changes its folder, its environment and its priority") {

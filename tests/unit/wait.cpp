@@ -15,6 +15,7 @@
 
 #include "contract/capabilities.hpp"
 #include "contract/handle.hpp"
+#include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
 #include "support/deadline.hpp"
@@ -299,5 +300,21 @@ TEST_SUITE("unit.wait") {
       });
     events[9].notify();
     for (auto& thread : threads) thread.join();
+  }
+
+  TEST_CASE("a stop that a forked child requests wakes nobody in its parent") {
+    if (!platform::capabilities().fork) return;
+    mp::StopSource source;
+    const mp::runtime::StopWakeup wakeup(source.token());
+    auto outcome = mp::test_support::must(platform::fork_process({}));
+    if (outcome.in_child) {
+      source.request_stop();
+      platform::end_now(source.stop_requested() ? 0 : 1);
+    }
+    mp::test_support::must(platform::wait_one(outcome.child.sentinel(), platform::Deadline::never()));
+    CHECK(outcome.child.poll() == platform::ExitStatus{platform::ExitStatus::Kind::exited, 0});
+    CHECK_FALSE(platform::wait_one(wakeup.get()->waitable(), platform::Deadline::now()));
+    source.request_stop();
+    CHECK(platform::wait_one(wakeup.get()->waitable(), platform::Deadline::now()));
   }
 }

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "contract/channel.hpp"
 #include "contract/fault.hpp"
@@ -84,11 +85,20 @@ MULTIPROCESSING_UNSANITIZED int watch(void* argument) noexcept {
   return 0;
 }
 
+// A process that could still give up its user: the C library does so thread by thread, and does not know this
+// one, which would keep what the others gave up.
+bool may_change_its_user() noexcept {
+  uid_t real = 0, effective = 0, saved = 0;
+  if (::getresuid(&real, &effective, &saved) != 0) return true;
+  return real == 0 || effective == 0 || saved == 0 || real != effective || effective != saved;
+}
+
 }  // namespace
 
 Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept {
   if (auto failure = fault_point(Call::end_with_peer)) return *failure;
-  if (!known_processor || forced("no-clone")) return Error{Condition::not_supported, 0, "clone"};
+  if (!known_processor || forced("no-clone") || (may_change_its_user() && !forced("bare-lifeline")))
+    return Error{Condition::not_supported, 0, "clone"};
   alignas(64) static std::byte stack[8 * 1024];
   static Watched watched;
   watched = {{{posix::to_fd(channel.get()), 0, 0}, {posix::to_fd(sentinel), POLLIN, 0}}, code};

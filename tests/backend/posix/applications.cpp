@@ -10,7 +10,12 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -48,6 +53,40 @@ bool all_methods_work_in_spite_of_it() {
     if (!told && !unknown) return false;
   }
   return mp::active_children().empty();
+}
+
+bool starts_while_a_thread_reads_standard_input() {
+  int ends[2];
+  if (pipe(ends) != 0 || dup2(ends[0], STDIN_FILENO) == -1) return false;
+  std::thread reader([] {
+    std::string line;
+    std::getline(std::cin, line);
+  });
+  while (ftrylockfile(stdin) == 0) {  // until it sits in its read
+    funlockfile(stdin);
+    std::this_thread::yield();
+  }
+  const bool all_work = all_methods_work_in_spite_of_it();
+  const bool told = write(ends[1], "\n", 1) == 1;
+  reader.join();
+  return all_work && told;
+}
+
+/// The users that the threads of this process have.
+std::set<std::string> users_of_threads() {
+  std::set<std::string> users;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("Uid:")) users.insert(line);
+  }
+  return users;
+}
+
+[[noreturn]] void give_up_privileges() {
+  constexpr uid_t nobody = 65534;
+  if (setgid(nobody) != 0 || setuid(nobody) != 0) mp::exit(2);
+  mp::exit(users_of_threads().size() == 1 ? 0 : 1);
 }
 
 /// The numbers of the control channels' sockets that this process has open.
@@ -239,6 +278,21 @@ TEST_SUITE("backend.applications") {
     CHECK(p.exitcode() == 0);
     CHECK(mp::get_context("spawn").call([] { return 1; }) == 1);
     p.standard_input().close();
+  }
+
+  TEST_CASE("a thread that reads standard input holds up no start") {
+    CHECK(in_own_process(starts_while_a_thread_reads_standard_input));
+  }
+
+  TEST_CASE("what a child gives up, all of its threads give up") {
+    if (getuid() != 0 || !std::filesystem::exists("/proc/self/task"))
+      return;  // nothing to give up, or to see
+    with_each_start_method([](mp::Context& context) {
+      auto p = context.Process(give_up_privileges);
+      p.start();
+      p.join();
+      CHECK(p.exitcode() == 0);
+    });
   }
 }
 

@@ -66,9 +66,13 @@ class Self {
   /// Whether this child outlives its parent.
   [[nodiscard]] bool keeps_running() const noexcept { return keep_running_; }
   void keep_running(bool keep) noexcept { keep_running_ = keep; }
-  /// True for the one caller who has to start the thread that follows the parent's requests.
-  [[nodiscard]] bool begin_following() noexcept { return !following_.exchange(true); }
+  /// True for the one caller who has to start the thread that follows the parent's requests. Never in a copy
+  /// of this process that the application forked: the requests are not for it.
+  [[nodiscard]] bool begin_following() noexcept;
   void stop_following() noexcept { following_ = false; }
+  /// How many threads watch the parent or follow it.
+  [[nodiscard]] int own_threads() const noexcept { return own_threads_; }
+  void add_own_thread() noexcept { ++own_threads_; }
 
   /// Becomes the child that `settings` describe. Before any thread of ours runs.
   void become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked);
@@ -81,7 +85,9 @@ class Self {
   StopSource stop_;
   bool forked_ = false;
   bool keep_running_ = false;
+  int pid_ = 0;  ///< of the child that this is
   std::atomic<bool> following_{false};
+  std::atomic<int> own_threads_{0};
 };
 
 /// Never destroyed.
