@@ -74,7 +74,7 @@ void encode_message(Encoder& encoder, const T& value) {
 /// handle is closed after it.
 ///
 /// Blocking calls throw CancelledError when `stop` was set; a message that was being received then is
-/// received to its end by the next call, one that was half sent closes the connection.
+/// received to its end by the next call, one that was being sent closes the connection.
 class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
  public:
   /// Of no pipe: closed.

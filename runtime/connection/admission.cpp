@@ -259,24 +259,27 @@ std::optional<Admission::Admitted> Admission::take_next() {
 
 Admission::Admitted Admission::next(Deadline deadline, const StopToken& stop) {
   open();
-  for (;;) {
+  for (bool waited = false;; waited = true) {
     if (auto first = take_next()) {
       later([](Admission& self) { self.watch_listener(); });
       return *std::move(first);
     }
-    if (!wait_for_handle(ready(), deadline, stop)) throw TimeoutError("accept: the time is over");
+    if ((waited && deadline.expired()) || !wait_for_handle(ready(), deadline, stop))
+      throw TimeoutError("accept: the time is over");
   }
 }
 
 void Admission::close() noexcept {
+  // A child by fork has no part in what its parent's thread watches, nor in the signal that the two share;
+  // the mutex may be held by a thread that is not there.
+  if (process_ != platform::current_pid()) return listener_.close();
   {
     const std::scoped_lock lock(mutex_);
     if (std::exchange(closed_, true)) return;
     admitted_.clear();
     refusals_.clear();
     update_signal();
-    // A child by fork has no part in what its parent's thread watches.
-    if (!opened_ || process_ != platform::current_pid()) return listener_.close();
+    if (!opened_) return listener_.close();
   }
   if (in_reactor_thread()) return tear_down();
   std::promise<void> done;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "connection/connection_state.hpp"
+#include "contract/handle_transfer.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
 
@@ -23,9 +24,14 @@ ConnectionState& usable(const std::shared_ptr<ConnectionState>& state) {
   return *state;
 }
 
-Connection make_connection(platform::Channel channel, bool readable, bool writable) {
-  return Connection(std::make_shared<ConnectionState>(std::move(channel), readable, writable));
+using Peer = ConnectionState::Peer;
+
+Connection make_connection(platform::Channel channel, bool readable, bool writable, Peer peer) {
+  return Connection(std::make_shared<ConnectionState>(std::move(channel), readable, writable, peer));
 }
+
+constexpr const char* cannot_be_passed_on =
+    "on this system a connection over TCP cannot be passed on: it would fall silent here";
 
 }  // namespace
 
@@ -36,11 +42,11 @@ Connection::~Connection() = default;
 Connection::Connection(std::shared_ptr<detail::ConnectionState> state) noexcept : state_(std::move(state)) {}
 
 Connection Connection::from_native_handle(NativeHandle handle, bool readable, bool writable) {
-  if (!readable && !writable) throw ValueError("from_native_handle: neither readable nor writable");
   platform::Handle owned((platform::RawHandle)handle.native());
+  if (!readable && !writable) throw ValueError("from_native_handle: neither readable nor writable");
   return make_connection(
       runtime::value_or_throw(platform::Channel::adopt_stream(std::move(owned)), "from_native_handle"),
-      readable, writable);
+      readable, writable, Peer::stranger);
 }
 
 void Connection::send_bytes(ByteView bytes, std::size_t offset, std::optional<std::size_t> size,
@@ -95,28 +101,34 @@ Connection Connection::share() const {
   auto& state = usable(state_);
   if (state.sealed()) throw ValueError(bound_to_process);
   const auto channel = state.channel();
+  if (!platform::can_be_passed_on(*channel))
+    throw OSError(std::make_error_code(std::errc::not_supported), cannot_be_passed_on);
   platform::Handle copy(
       runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
   return make_connection(
       runtime::value_or_throw(platform::Channel::adopt_stream(std::move(copy)), "the connection"),
-      state.readable(), state.writable());
+      state.readable(), state.writable(), state.peer());
 }
 
 void Connection::encode(detail::Encoder& encoder) const {
   if (closed()) encoder.fail("the connection is closed");
   if (state_->sealed()) encoder.fail(bound_to_process);
-  encoder.attach_handle(state_->channel()->get());
+  const auto channel = state_->channel();
+  if (!platform::can_be_passed_on(*channel)) encoder.fail(cannot_be_passed_on);
+  encoder.attach_handle(channel->get(), channel);
   encoder.number(state_->readable());
   encoder.number(state_->writable());
+  encoder.number(state_->peer() == Peer::stranger);
 }
 
 Connection Connection::decode(detail::Decoder& decoder) {
   platform::Handle handle(decoder.take_handle());
   const bool readable = decoder.number<bool>();
   const bool writable = decoder.number<bool>();
+  const auto peer = decoder.number<bool>() ? Peer::stranger : Peer::ours;
   return make_connection(
       runtime::value_or_throw(platform::Channel::adopt_stream(std::move(handle)), "a connection"), readable,
-      writable);
+      writable, peer);
 }
 
 // ---- typed messages: the type's fingerprint, then the value
@@ -142,8 +154,8 @@ void Connection::check_type(detail::Decoder& message, std::uint64_t fingerprint,
 
 std::pair<Connection, Connection> Pipe(bool duplex) {
   auto ends = runtime::value_or_throw(platform::channel_pair(), "Pipe");
-  return {make_connection(std::move(ends.first), true, duplex),
-          make_connection(std::move(ends.second), duplex, true)};
+  return {make_connection(std::move(ends.first), true, duplex, Peer::ours),
+          make_connection(std::move(ends.second), duplex, true, Peer::ours)};
 }
 
 }  // namespace multiprocessing

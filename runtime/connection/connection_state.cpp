@@ -11,6 +11,7 @@
 #include "contract/handle_transfer.hpp"
 #include "support/errors.hpp"
 #include "support/wait.hpp"
+#include "wire/handles.hpp"
 
 namespace multiprocessing::detail {
 namespace {
@@ -34,10 +35,11 @@ ArrivedMessage::~ArrivedMessage() {
     if (handle != platform::no_handle) platform::close_handle(handle);
 }
 
-ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable,
+ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
                                  std::optional<runtime::SealKeys> keys)
     : readable_(readable),
       writable_(writable),
+      peer_(peer),
       identity_(next_identity()),
       channel_(std::make_shared<platform::Channel>(std::move(channel))) {
   if (keys) seal_.emplace(*keys);
@@ -83,7 +85,11 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
                            const StopToken& stop) {
   const auto open = channel();
   if (!writable_) refuse(std::errc::bad_file_descriptor, "the connection is read-only");
-  if (!handles.empty() && !platform::carries_handles(*open))
+  if (handles.size() > runtime::most_handles)
+    throw SerializationError("a message holds " + std::to_string(handles.size()) +
+                             " handles, and no more than " + std::to_string(runtime::most_handles) +
+                             " can travel");
+  if (!handles.empty() && (peer_ == Peer::stranger || !platform::carries_handles(*open)))
     refuse(std::errc::not_supported,
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
@@ -108,6 +114,8 @@ void ConnectionState::fail_to_receive(const platform::Error& error) {
 std::uint64_t ConnectionState::next_size(platform::Channel& channel, const platform::Wakeup* wakeup) {
   const auto size = reader_.wait_for_header(channel, platform::Deadline::never(), wakeup);
   if (!size) fail_to_receive(size.error());
+  if (reader_.brings_handles() && (peer_ == Peer::stranger || !platform::carries_handles(channel)))
+    fail_to_receive({platform::Condition::corrupt});
   return *size;
 }
 

@@ -39,13 +39,15 @@ class ListenerState {
   }
 
   [[nodiscard]] Connection accept(platform::Deadline deadline, const StopToken& stop) {
-    auto admitted = admission()->next(deadline, stop);
+    const auto open = admission();
+    const auto rules = open->rules();
+    auto admitted = open->next(deadline, stop);
     {
       const std::scoped_lock lock(mutex_);
       last_ = runtime::address_of(admitted.peer);
     }
-    return Connection(
-        std::make_shared<ConnectionState>(std::move(admitted.channel), true, true, admitted.seal));
+    return Connection(std::make_shared<ConnectionState>(std::move(admitted.channel), true, true,
+                                                        peer_of(rules), admitted.seal));
   }
 
   [[nodiscard]] std::optional<Address> last_accepted() const {
@@ -72,6 +74,12 @@ class ListenerState {
   }
 
  private:
+  /// Without a handshake of ours the peer may be a Python program.
+  static ConnectionState::Peer peer_of(const runtime::Admission::Rules& rules) {
+    return rules.key.empty() || rules.protocol == Protocol::python ? ConnectionState::Peer::stranger
+                                                                   : ConnectionState::Peer::ours;
+  }
+
   static void keep_for_ever(std::shared_ptr<runtime::Admission> admission) {
     static auto& kept = *new std::vector<std::shared_ptr<runtime::Admission>>;
     kept.push_back(std::move(admission));
@@ -211,7 +219,10 @@ Connection Client(Address address, ClientOptions options, StopToken stop) {
                                : runtime::make_python_handshake(runtime::Role::client, key);
     seal = shake_hands(stream, *handshake, deadline, wakeup.get(), text);
   }
-  return Connection(std::make_shared<detail::ConnectionState>(std::move(stream.channel), true, true, seal));
+  using Peer = detail::ConnectionState::Peer;
+  const auto peer = key.empty() || options.protocol == Protocol::python ? Peer::stranger : Peer::ours;
+  return Connection(
+      std::make_shared<detail::ConnectionState>(std::move(stream.channel), true, true, peer, seal));
 }
 
 }  // namespace multiprocessing

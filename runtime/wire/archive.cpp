@@ -43,6 +43,7 @@ Encoder::Encoder(Encoder&& other) noexcept
       size_(std::exchange(other.size_, 0)),
       capacity_(std::exchange(other.capacity_, 0)),
       handles_(std::move(other.handles_)),
+      owners_(std::move(other.owners_)),
       handles_allowed_(other.handles_allowed_) {}
 
 Encoder& Encoder::operator=(Encoder&& other) noexcept {
@@ -51,6 +52,7 @@ Encoder& Encoder::operator=(Encoder&& other) noexcept {
   size_ = std::exchange(other.size_, 0);
   capacity_ = std::exchange(other.capacity_, 0);
   handles_ = std::move(other.handles_);
+  owners_ = std::move(other.owners_);
   handles_allowed_ = other.handles_allowed_;
   return *this;
 }
@@ -58,11 +60,13 @@ Encoder& Encoder::operator=(Encoder&& other) noexcept {
 void Encoder::clear() noexcept {
   size_ = 0;
   handles_.clear();
+  owners_.clear();
   Coder::operator=(Encoder());
 }
 
-void Encoder::attach_handle(std::intptr_t handle) {
+void Encoder::attach_handle(std::intptr_t handle, std::shared_ptr<const void> owner) {
   if (!handles_allowed_) fail("it travels as an argument of a process or through a Connection only");
+  owners_.push_back(std::move(owner));
   handles_.push_back(handle);
 }
 

@@ -309,6 +309,7 @@ TEST_SUITE("api.listeners") {
       }
       child.join();
       CHECK(child.exitcode() == 0);
+      CHECK_THROWS_AS((void)listener.accept(100ms), mp::TimeoutError);
       auto [client, server] = pair_through(listener, {.authkey = key("k")});
       client.send(4);
       CHECK(server.recv<int>() == 4);

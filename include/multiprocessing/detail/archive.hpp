@@ -153,9 +153,9 @@ class MULTIPROCESSING_EXPORT Encoder : public Coder {
 
   /// Whoever sends the bytes can send handles beside them.
   void allow_handles() noexcept { handles_allowed_ = true; }
-  /// A handle that goes with the bytes; stays the caller's, who keeps it open until they are sent. Throws
-  /// SerializationError where none can go.
-  void attach_handle(std::intptr_t handle);
+  /// A handle that goes with the bytes; `owner` keeps it open until they are sent. Throws SerializationError
+  /// where none can go.
+  void attach_handle(std::intptr_t handle, std::shared_ptr<const void> owner);
   [[nodiscard]] std::span<const std::intptr_t> handles() const noexcept { return handles_; }
 
  private:
@@ -165,6 +165,7 @@ class MULTIPROCESSING_EXPORT Encoder : public Coder {
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   std::vector<std::intptr_t> handles_;
+  std::vector<std::shared_ptr<const void>> owners_;
   bool handles_allowed_ = false;
 };
 

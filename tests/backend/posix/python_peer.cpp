@@ -8,6 +8,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <span>
@@ -185,12 +186,31 @@ os.write(3, (-1).to_bytes(4, 'big', signed=True) + (1 << 60).to_bytes(8, 'big') 
     CHECK(python->end() == 0);
   }
 
+  TEST_CASE_FIXTURE(mp::test_support::LeakCheck,
+                    "a peer that may know nothing of handles gets none, and the connection goes on") {
+    int ends[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    auto stranger = mp::Connection::from_native_handle(ends[0]);
+    auto other = mp::Connection::from_native_handle(ends[1]);
+    auto [left, right] = mp::Pipe();
+    CHECK_THROWS_WITH_AS(stranger.send(left), doctest::Contains("do not travel"), mp::OSError);
+    stranger.send_bytes("goes on");
+    CHECK(other.recv_bytes().size() == 7);
+    const std::array<unsigned char, 16> announced = {0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 0,
+                                                     0,    0,    0,    1,    0, 0, 0, 1};
+    REQUIRE(write(stranger.fileno().native(), announced.data(), announced.size()) == 16);
+    CHECK_THROWS_AS(other.recv_bytes(), mp::OSError);
+    CHECK(other.closed());
+  }
+
   TEST_CASE("what is no stream is not adopted") {
     CHECK_THROWS_AS(mp::Connection::from_native_handle(open("/dev/null", O_RDWR | O_CLOEXEC)), mp::OSError);
     CHECK_THROWS_AS(mp::Connection::from_native_handle(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
                     mp::OSError);
     CHECK_THROWS_AS(mp::Connection::from_native_handle(mp::NativeHandle()), mp::OSError);
-    CHECK_THROWS_AS(mp::Connection::from_native_handle(0, false, false), mp::ValueError);
+    const int spare = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(spare, false, false), mp::ValueError);
+    CHECK(fcntl(spare, F_GETFD) == -1);  // it was ours to close
   }
 }
 

@@ -15,8 +15,11 @@ namespace multiprocessing::detail {
 
 class ConnectionState {
  public:
+  /// Who is at the other end. A stranger may know Python's framing and nothing of ours: handles travel
+  /// between ends that know each other.
+  enum class Peer : unsigned char { ours, stranger };
   /// With keys every message is sealed.
-  ConnectionState(platform::Channel channel, bool readable, bool writable,
+  ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
                   std::optional<runtime::SealKeys> keys = {});
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
@@ -30,6 +33,7 @@ class ConnectionState {
   [[nodiscard]] bool closed() const noexcept;
   /// Whether it is bound to this process: another could not go on counting its messages.
   [[nodiscard]] bool sealed() const noexcept { return seal_.has_value(); }
+  [[nodiscard]] Peer peer() const noexcept { return peer_; }
   [[nodiscard]] bool readable() const noexcept { return readable_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   /// Tells it from a later one with the same handle.
@@ -47,6 +51,7 @@ class ConnectionState {
 
   const bool readable_;
   const bool writable_;
+  const Peer peer_;
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
   std::shared_ptr<platform::Channel> channel_;
