@@ -80,6 +80,11 @@ void wait_for_end(mp::Connection connection) {
   }
 }
 
+void say_and_wait(mp::Connection connection) {
+  connection.send("here");
+  wait_for_end(std::move(connection));
+}
+
 TEST_SUITE("api.connections") {
   TEST_CASE("values of many types arrive as they were sent") {
     auto [a, b] = mp::Pipe();
@@ -408,8 +413,9 @@ TEST_SUITE("api.connections") {
 
   TEST_CASE("a child that is killed ends its connection") {
     auto [ours, theirs] = mp::Pipe();
-    mp::SpawnProcess p(wait_for_end, std::move(theirs));
+    mp::SpawnProcess p(say_and_wait, std::move(theirs));
     p.start();
+    CHECK(ours.recv<std::string>() == "here");
     p.kill();
     CHECK_THROWS_AS((void)ours.recv<int>(), mp::EOFError);
     p.join();
