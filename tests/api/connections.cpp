@@ -46,8 +46,6 @@ void echo(mp::Connection connection) {
   }
 }
 
-void say(mp::Connection connection, std::string text) { connection.send(text); }
-
 struct Post {
   int number = 0;
   std::vector<mp::Connection> connections;
