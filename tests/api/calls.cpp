@@ -61,7 +61,7 @@ TEST_SUITE("api.calls") {
     });
   }
 
-  TEST_CASE("an asynchronous call that throws, leaves or is cancelled") {
+  TEST_CASE_FIXTURE(LeakCheck, "an asynchronous call that throws, leaves or is cancelled") {
     with_each_start_method([](mp::Context& context) {
       auto failed = context.call_async(fail);
       CHECK_THROWS_AS(failed.result(), std::range_error);
@@ -77,14 +77,14 @@ TEST_SUITE("api.calls") {
     });
   }
 
-  TEST_CASE("an asynchronous call is cancelled by its token") {
+  TEST_CASE_FIXTURE(LeakCheck, "an asynchronous call is cancelled by its token") {
     mp::StopSource source;
     auto future = mp::call_async(mp::CallOptions{.stop = source.token()}, hang);
     source.request_stop();
     CHECK_THROWS_AS(future.result(), mp::CancelledError);
   }
 
-  TEST_CASE("callbacks of a future are called once, early or late") {
+  TEST_CASE_FIXTURE(LeakCheck, "callbacks of a future are called once, early or late") {
     std::atomic<int> called{0};
     auto future = mp::call_async(square, 4);
     future.add_done_callback([&](mp::Future<int> done) { called += done.result(); });

@@ -379,7 +379,7 @@ TEST_SUITE("api.connections") {
     mp::SpawnProcess p(wait_for_end, d);
     p.start();
     d.close();
-    const std::vector<mp::Waitable> all = {b, p, mp::Waitable(a.fileno())};
+    const std::vector<mp::Waitable> all = {b, p, mp::Waitable(p.sentinel().native_handle())};
     CHECK(mp::connection::wait(all, 0s).empty());
     a.send(1);
     const auto ready = mp::connection::wait(all);
@@ -388,7 +388,7 @@ TEST_SUITE("api.connections") {
     CHECK(b.recv<int>() == 1);
     c.close();
     const auto ended = mp::connection::wait(all);
-    REQUIRE(ended.size() == 1);
+    REQUIRE(ended.size() == 2);
     CHECK(ended[0] == mp::Waitable(p));
     p.join();
   }
