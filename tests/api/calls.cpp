@@ -84,7 +84,7 @@ TEST_SUITE("api.calls") {
     CHECK_THROWS_AS(future.result(), mp::CancelledError);
   }
 
-  TEST_CASE_FIXTURE(LeakCheck, "callbacks of a future are called once, early or late") {
+  TEST_CASE("callbacks of a future are called once, early or late") {
     std::atomic<int> called{0};
     auto future = mp::call_async(square, 4);
     future.add_done_callback([&](mp::Future<int> done) { called += done.result(); });
