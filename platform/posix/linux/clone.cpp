@@ -11,23 +11,14 @@
 #include <string_view>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
+#include "clone_call.hpp"
 #include "contract/fault.hpp"
 #include "error.hpp"
 #include "signals.hpp"
 #include "start.hpp"
 #include "unsanitized.hpp"
-
-#if defined(__GLIBC__)
-// The same function under the name that sanitizers do not intercept: they expect the child of a clone() to
-// have memory of its own.
-extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
-#define MULTIPROCESSING_CLONE __clone
-#else
-#define MULTIPROCESSING_CLONE ::clone
-#endif
 
 namespace multiprocessing::platform::posix {
 namespace {

@@ -7,10 +7,10 @@
 #include <csignal>
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clone_call.hpp"
 #include "contract/channel.hpp"
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
@@ -18,14 +18,6 @@
 #include "error.hpp"
 #include "signals.hpp"
 #include "unsanitized.hpp"
-
-#if defined(__GLIBC__)
-// The same function under the name that sanitizers do not intercept.
-extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
-#define MULTIPROCESSING_CLONE __clone
-#else
-#define MULTIPROCESSING_CLONE ::clone
-#endif
 
 namespace multiprocessing::platform {
 namespace {
