@@ -47,6 +47,11 @@ int print_table(const std::vector<Row>& rows, const Settings& settings);
 /// The same with what every child of the library has: a channel to its parent, a sentinel, and a thread that
 /// watches for the parent's end.
 [[nodiscard]] Measure bare_supervised_fork();
+/// Starts `self --end-supervised CHANNEL` with the same, and with a record that it reads and answers. Empty
+/// where there is no such floor.
+[[nodiscard]] Measure bare_supervised_spawn(std::string self);
+/// What main() does for that flag before it returns.
+void end_supervised(int channel);
 /// A process that sleeps until it is killed, and its sentinel, given out again under other numbers: many
 /// handles without as many processes.
 [[nodiscard]] std::vector<long long> copies_of_handle(long long handle, int count);

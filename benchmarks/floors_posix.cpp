@@ -53,28 +53,40 @@ Measure bare_fork() {
 
 namespace {
 
-int watched = -1;
+pollfd watched[2];
 
 extern "C" void* watch(void*) {
-  pollfd entry{watched, POLLIN, 0};
-  poll(&entry, 1, -1);
+  poll(watched, 2, -1);
   _exit(1);
 }
 
-[[noreturn]] void supervised_child(int channel) {
-  watched = channel;
+void watch_aside(int channel, int parent) {
+  watched[0] = {channel, POLLIN, 0};
+  watched[1] = {parent, POLLIN, 0};
   pthread_t thread;
   pthread_create(&thread, nullptr, &watch, nullptr);
+}
+
+[[noreturn]] void supervised_child(int channel) {
+  watch_aside(channel, -1);
   _exit(0);
 }
 
-void wait_for_end(pid_t pid) {
+int open_sentinel([[maybe_unused]] pid_t pid) {
 #if defined(SYS_pidfd_open)
-  const int sentinel = static_cast<int>(syscall(SYS_pidfd_open, pid, 0U));
-  pollfd entry{sentinel, POLLIN, 0};
-  poll(&entry, 1, -1);
-  close(sentinel);
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0U));
+#else
+  return -1;
 #endif
+}
+
+void wait_for_end(pid_t pid) {
+  const int sentinel = open_sentinel(pid);
+  if (sentinel >= 0) {
+    pollfd entry{sentinel, POLLIN, 0};
+    poll(&entry, 1, -1);
+    close(sentinel);
+  }
   int status = 0;
   waitpid(pid, &status, 0);
 }
@@ -96,6 +108,51 @@ Measure bare_supervised_fork() {
       close(ends[0]);
     });
   };
+}
+
+namespace {
+
+constexpr std::size_t record_size = 331;  // what the library sends for a function without arguments
+
+/// Sends the record, waits for the word that it came, and for the end.
+void supervise(pid_t pid, int channel) {
+  const char record[record_size] = {};
+  if (write(channel, record, sizeof record) != static_cast<ssize_t>(sizeof record)) return;
+  wait_for_end(pid);
+  char word[16];
+  while (read(channel, word, sizeof word) > 0) continue;
+}
+
+}  // namespace
+
+Measure bare_supervised_spawn(std::string self) {
+  return [self = std::move(self)] {
+    return seconds_of(10, [&] {
+      int ends[2];
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return;
+      fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+      std::string flag = "--end-supervised";
+      std::string channel = std::to_string(ends[1]);
+      char* arguments[] = {const_cast<char*>(self.c_str()), flag.data(), channel.data(), nullptr};
+      pid_t pid = 0;
+      const int refused = posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments, environ);
+      close(ends[1]);
+      if (refused == 0) supervise(pid, ends[0]);
+      close(ends[0]);
+    });
+  };
+}
+
+void end_supervised(int channel) {
+  watch_aside(channel, open_sentinel(getppid()));
+  char record[record_size];
+  std::size_t filled = 0;
+  while (filled < sizeof record) {
+    const auto got = read(channel, record + filled, sizeof record - filled);
+    if (got <= 0) _exit(2);
+    filled += static_cast<std::size_t>(got);
+  }
+  if (write(channel, record, 16) != 16) _exit(2);
 }
 
 std::vector<long long> copies_of_handle(long long handle, int count) {

@@ -115,6 +115,10 @@ Row later_waits(int count, const std::string& script, double goal) {
 int main(int argc, char** argv) {
   mp::freeze_support(argc, argv);
   if (argc == 2 && std::strcmp(argv[1], "--end-at-once") == 0) return 0;
+  if (argc == 3 && std::strcmp(argv[1], "--end-supervised") == 0) {
+    end_supervised(std::atoi(argv[2]));
+    return 0;
+  }
   const auto settings = read_settings(argc, argv);
   const std::string self = own_path(argv[0]);
   const std::filesystem::path folder = std::filesystem::path(self).parent_path();
@@ -133,6 +137,16 @@ int main(int argc, char** argv) {
                   .floor = bare_spawn({(folder / "benchmark_bare").string()}),
                   .floor_name = "posix_spawn of a program without the library",
                   .at_most_floor = 1.25});
+  if (const auto supervised = bare_supervised_spawn(self)) {
+    rows.push_back({.work = "spawn, start + join",
+                    .ours = start_and_join("spawn", 10),
+                    .floor = supervised,
+                    .floor_name = "the same with a channel, a record, a pidfd and a watching thread"});
+    rows.push_back({.work = "the last floor against the one before",
+                    .ours = supervised,
+                    .floor = bare_spawn({self, "--end-at-once"}),
+                    .floor_name = "posix_spawn of this program"});
+  }
   rows.push_back({.work = "spawn from a parent with 1 GiB",
                   .ours = with_memory(gibibyte, start_and_join("spawn", 10)),
                   .floor = start_and_join("spawn", 10),
