@@ -24,6 +24,7 @@ Capabilities find_out() {
   found.handle_transfer = true;
   found.transfer_keeps_handles = posix::facts::transfer_keeps_handles;
   found.drops_unreceived_handles = true;
+  found.child_handover = true;
   found.ends_children = false;  // PR_SET_PDEATHSIG fires when the thread ends that started the child
   found.throw_traces = throw_traces_supported();
   found.crash_stacks = posix::facts::crash_stacks;

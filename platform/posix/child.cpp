@@ -1,13 +1,15 @@
 // ChildProcess: watching and signalling one child, by its sentinel where that is a pidfd, else by its pid
 // under the lock that guards reaping, so that a signal never reaches a later process with the same number.
 // poll() reaps. A kqueue may become ready just before the child can be reaped: then poll waits these instants
-// for it, without reaping and without the lock, so that send() goes on working.
+// for it, without reaping and without the lock, so that send() goes on working. A child that another process
+// forked for us (handover.cpp) is not reaped here: that process tells, and is waited for in the same way.
 // A child that is dropped while it runs goes onto a list that is looked through by each launch and poll.
 // Manual pages: waitid(2), kill(2).
 #include "child.hpp"
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <vector>
 
@@ -51,6 +53,7 @@ int number_of(StopSignal signal) noexcept {
 
 std::optional<ExitStatus> ChildProcess::State::reap_locked() noexcept {
   if (status_) return status_;
+  if (told_) return status_ = told_->ask();
   auto answer = exact_ ? posix::reap_by_sentinel(posix::to_fd(exact_.get())) : std::nullopt;
   if (!answer) answer = posix::reap_by_pid(pid_);
   if (answer->kind != posix::ChildAnswer::Kind::running) status_ = answer->status;
@@ -66,8 +69,25 @@ std::optional<ExitStatus> ChildProcess::State::poll() noexcept {
   const bool ready = is_ready(sentinel());  // asked first: what is ready now must be reaped below
   const auto status = reap();
   if (status || !ready) return status;
+  if (told_) return wait_for_word();
   posix::wait_for_end(pid_);
   return reap();
+}
+
+// It has ended. Whoever forked it learns that in the same moment, and tells how, unless he is gone or
+// stopped.
+std::optional<ExitStatus> ChildProcess::State::wait_for_word() noexcept {
+  constexpr std::chrono::seconds patience(5);
+  const auto deadline = Deadline::after(patience);
+  while (told_->wait_for_word(deadline))
+    if (const auto status = reap()) return status;
+  return give_up();
+}
+
+std::optional<ExitStatus> ChildProcess::State::give_up() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!reap_locked()) status_ = ExitStatus{};
+  return status_;
 }
 
 Status ChildProcess::State::signal(int number) noexcept {
@@ -78,6 +98,13 @@ Status ChildProcess::State::signal(int number) noexcept {
       if (*result != 0) return posix::error_of(*result, "pidfd_send_signal");
       return {};
     }
+  return signal_by_pid(number);
+}
+
+// The pid of a child is its own until it is reaped, which happens under the lock that the caller holds. When
+// another process reaps it nothing can be held: who is behind the pid is looked at as late as possible.
+Status ChildProcess::State::signal_by_pid(int number) const noexcept {
+  if (told_ && !platform::is_alive({pid_, start_time_})) return Error{Condition::gone, ESRCH, "kill"};
   if (::kill(pid_, number) != 0) return posix::last_error("kill");
   return {};
 }
@@ -125,7 +152,7 @@ void reap_dropped_children() {
 }
 
 void drop_child(std::unique_ptr<ChildProcess::State> child) {
-  if (child->reap()) return;
+  if (!child->is_ours_to_reap() || child->reap()) return;
   Dropped& list = dropped();
   const std::lock_guard lock(list.mutex);
   list.children.push_back(std::move(child));

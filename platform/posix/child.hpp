@@ -8,6 +8,7 @@
 
 #include "contract/process.hpp"
 #include "start.hpp"
+#include "told_end.hpp"
 
 namespace multiprocessing::platform {
 
@@ -17,6 +18,14 @@ class ChildProcess::State {
       : pid_(started.pid), exact_(std::move(started.sentinel)), announced_(std::move(started.announced)) {
     if (started.lost) status_ = ExitStatus{};
   }
+  /// Of a child that another process reaps.
+  State(const ProcessIdentity& identity, Handle exact, std::shared_ptr<posix::AnnouncedEnd> announced,
+        std::unique_ptr<posix::ToldEnd> told) noexcept
+      : pid_(identity.pid),
+        start_time_(identity.start_time),
+        exact_(std::move(exact)),
+        announced_(std::move(announced)),
+        told_(std::move(told)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
@@ -31,13 +40,20 @@ class ChildProcess::State {
   /// As poll, but may say "running" for an instant after the sentinel became ready.
   [[nodiscard]] std::optional<ExitStatus> reap() noexcept;
   [[nodiscard]] Status signal(int number) noexcept;
+  /// Whether it is this process that has to reap it.
+  [[nodiscard]] bool is_ours_to_reap() const noexcept { return told_ == nullptr; }
 
  private:
   std::optional<ExitStatus> reap_locked() noexcept;
+  std::optional<ExitStatus> wait_for_word() noexcept;
+  std::optional<ExitStatus> give_up() noexcept;
+  [[nodiscard]] Status signal_by_pid(int number) const noexcept;
 
   const int pid_;
-  const Handle exact_;                                    // where there are exact sentinels
+  const std::uint64_t start_time_ = 0;  // known where we may have to signal a stranger by pid
+  const Handle exact_;                  // where there are exact sentinels
   const std::shared_ptr<posix::AnnouncedEnd> announced_;  // elsewhere
+  const std::unique_ptr<posix::ToldEnd> told_;            // of a child that another process reaps
   std::mutex mutex_;  // guards status_, and that nobody signals a pid while it is reaped
   std::optional<ExitStatus> status_;
 };

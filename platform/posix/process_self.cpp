@@ -3,6 +3,7 @@
 // are duplicated first. Manual pages: dup2(2), chdir(2), environ(7), setpriority(2).
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -95,6 +96,14 @@ Status change_priority(PriorityClass priority) noexcept {
   if (!posix::niceness_for(priority, niceness)) return {};
   if (::setpriority(PRIO_PROCESS, 0, niceness) != 0) return posix::last_error("setpriority");
   return {};
+}
+
+// Blocked, not ignored: fork_process() gives its child an empty mask, and so the disposition that it had.
+void hold_interrupts() noexcept {
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);
 }
 
 void end_now(int code) noexcept { ::_exit(code); }

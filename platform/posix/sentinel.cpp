@@ -72,15 +72,26 @@ Result<std::shared_ptr<AnnouncedEnd>> AnnouncedEnd::create() {
   return std::make_shared<AnnouncedEnd>(*std::move(ended));
 }
 
-Status AnnouncedEnd::watch(const std::shared_ptr<AnnouncedEnd>& end, int pid) {
+template <class Wait>
+Status AnnouncedEnd::announce_after(const std::shared_ptr<AnnouncedEnd>& end, Wait wait) {
   ++waiting_threads;
-  auto status = run_in_background([end, pid] {
-    wait_for_end(pid);
+  auto status = run_in_background([end, wait = std::move(wait)] {
+    wait();
     end->announce();
     --waiting_threads;
   });
   if (!status) --waiting_threads;
   return status;
+}
+
+Status AnnouncedEnd::watch(const std::shared_ptr<AnnouncedEnd>& end, int pid) {
+  return announce_after(end, [pid] { wait_for_end(pid); });
+}
+
+Status AnnouncedEnd::watch(const std::shared_ptr<AnnouncedEnd>& end, Handle word) {
+  // Shared, because functions that are stored have to be copyable.
+  const auto shared = std::make_shared<Handle>(std::move(word));
+  return announce_after(end, [shared] { (void)wait_one(shared->get(), Deadline::never()); });
 }
 
 void AnnouncedEnd::announce() noexcept {

@@ -30,6 +30,8 @@ struct ChildAnswer {
 [[nodiscard]] bool exact_sentinels() noexcept;
 /// An exact sentinel of the process that has this pid now. Errors: gone, not_supported, out_of_handles.
 [[nodiscard]] Result<Handle> open_exact_sentinel(int pid) noexcept;
+/// Whether an exact sentinel can be sent to another process; "no-sentinel-transfer" takes that away.
+[[nodiscard]] bool sentinels_travel() noexcept;
 /// Asks by sentinel, and reaps; nullopt where children can be asked for by pid alone.
 [[nodiscard]] std::optional<ChildAnswer> reap_by_sentinel(int sentinel) noexcept;
 /// Signals by sentinel: 0 or an errno; nullopt where processes can be signalled by pid alone.
@@ -53,6 +55,8 @@ class AnnouncedEnd {
 
   /// Starts the thread that waits for the child. Errors: out_of_processes, out_of_memory.
   [[nodiscard]] static Status watch(const std::shared_ptr<AnnouncedEnd>& end, int pid);
+  /// The same for a child that another process reaps: until there is something to read in `word`, or its end.
+  [[nodiscard]] static Status watch(const std::shared_ptr<AnnouncedEnd>& end, Handle word);
   [[nodiscard]] RawHandle waitable() const noexcept { return ended_.waitable(); }
   /// Nobody looks at it any more; the thread may last as long as the child.
   void close() noexcept;
@@ -60,6 +64,8 @@ class AnnouncedEnd {
  private:
   enum class Phase : unsigned char { open, announcing, announced, closed };
 
+  template <class Wait>
+  [[nodiscard]] static Status announce_after(const std::shared_ptr<AnnouncedEnd>& end, Wait wait);
   void announce() noexcept;
 
   const int owner_ = current_pid();

@@ -15,6 +15,7 @@ const Capabilities& capabilities() noexcept {
                                         .handle_transfer = false,
                                         .transfer_keeps_handles = false,
                                         .drops_unreceived_handles = false,
+                                        .child_handover = false,
                                         .ends_children = false,
                                         .throw_traces = false,
                                         .crash_stacks = false,

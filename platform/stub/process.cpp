@@ -59,6 +59,8 @@ Status end_with_peer(const Channel&, RawHandle, int) noexcept {
   return not_supported("end_with_peer");
 }
 
+void hold_interrupts() noexcept {}
+
 void end_now(int code) noexcept { std::_Exit(code); }
 
 Status bind_standard_streams(const std::array<StreamBinding, 3>&) noexcept {

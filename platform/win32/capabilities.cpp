@@ -19,6 +19,7 @@ const Capabilities& capabilities() noexcept {
       .handle_transfer = true,
       .transfer_keeps_handles = true,
       .drops_unreceived_handles = false,
+      .child_handover = false,
       .ends_children = true,
       .throw_traces = false,
       .crash_stacks = false,

@@ -26,10 +26,11 @@ using namespace test_support;
 std::string facts() {
   const auto& can = capabilities();
   std::string text = can.system;
-  for (const bool fact : {can.fork, can.fork_is_default, can.signals, can.exact_sentinels,
-                          can.foreign_sentinels, can.kept_wait_sets, can.half_close, can.handle_transfer,
-                          can.transfer_keeps_handles, can.drops_unreceived_handles, can.ends_children,
-                          can.throw_traces, can.crash_stacks, can.symbol_names, can.replaced_executable})
+  for (const bool fact :
+       {can.fork, can.fork_is_default, can.signals, can.exact_sentinels, can.foreign_sentinels,
+        can.kept_wait_sets, can.half_close, can.handle_transfer, can.transfer_keeps_handles,
+        can.drops_unreceived_handles, can.child_handover, can.ends_children, can.throw_traces,
+        can.crash_stacks, can.symbol_names, can.replaced_executable})
     text += fact ? " yes" : " no";
   return text;
 }
@@ -51,6 +52,7 @@ TEST_SUITE("contract.capabilities") {
     CHECK(std::string(capabilities().system) != "");
     CHECK(&capabilities() == &capabilities());
     if (capabilities().fork_is_default) CHECK(capabilities().fork);
+    if (capabilities().child_handover) CHECK(capabilities().fork);
     CHECK(capabilities().throw_traces == throw_traces_supported());
   }
 

@@ -33,6 +33,9 @@ Result<Handle> open_exact_sentinel(int pid) noexcept {
   return queue;
 }
 
+// A kqueue cannot be sent.
+bool sentinels_travel() noexcept { return false; }
+
 std::optional<ChildAnswer> reap_by_sentinel(int) noexcept { return std::nullopt; }
 
 std::optional<int> signal_by_sentinel(int, int) noexcept { return std::nullopt; }

@@ -49,6 +49,8 @@ Result<Handle> open_exact_sentinel(int pid) noexcept {
   return above_standard(fd, "pidfd_open");
 }
 
+bool sentinels_travel() noexcept { return exact_sentinels() && !forced("no-sentinel-transfer"); }
+
 std::optional<ChildAnswer> reap_by_sentinel(int sentinel) noexcept {
   siginfo_t info{};
   const int result =

@@ -18,6 +18,7 @@ struct Capabilities {
   bool transfer_keeps_handles;    ///< handles that are on their way stay open although the sender closes his
   bool drops_unreceived_handles;  ///< handles that nobody receives are closed with their channel, not with
                                   ///< the process that sent them
+  bool child_handover;            ///< a process can fork children for another one (handover.hpp)
   bool ends_children;             ///< LaunchRequest::ends_with_parent is enforced by the system
   bool throw_traces;              ///< the stack of a throw is known (throw_trace.hpp)
   bool crash_stacks;              ///< crash reports carry frames

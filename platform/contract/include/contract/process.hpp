@@ -134,6 +134,10 @@ struct ProcessIdentity {
 /// thread has to watch then.
 [[nodiscard]] Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept;
 
+/// Keeps Ctrl-C from ending this process: the interrupt waits for ever. Threads that it starts later keep it,
+/// children that it forks do not. For a helper that shares the terminal of those whom it serves.
+void hold_interrupts() noexcept;
+
 /// Ends this process at once: no destructors, no handlers, no flush. Async-signal-safe.
 [[noreturn]] void end_now(int code) noexcept;
 
