@@ -4,10 +4,13 @@
 // runs cannot be replaced, only renamed, and the path then names what took its place.
 #include "contract/capabilities.hpp"
 
+#include "contract/throw_trace.hpp"
+#include "stack_walk.hpp"
+
 namespace multiprocessing::platform {
 
 const Capabilities& capabilities() noexcept {
-  static constexpr Capabilities windows = {
+  static const Capabilities windows = {
       .system = "windows",
       .fork = false,
       .fork_is_default = false,
@@ -21,9 +24,9 @@ const Capabilities& capabilities() noexcept {
       .drops_unreceived_handles = false,
       .child_handover = false,
       .ends_children = true,
-      .throw_traces = false,
-      .crash_stacks = false,
-      .symbol_names = false,
+      .throw_traces = throw_traces_supported(),
+      .crash_stacks = win32::stacks_are_walked(),
+      .symbol_names = true,
       .replaced_executable = false,
   };
   return windows;

@@ -1,6 +1,6 @@
 // Images are the modules of the loader (module.cpp). An address is named by the module it lies in, and found
-// again by the module's name and build. Segments are the sections of the mapped file. Function names are not
-// looked up on this system: frames keep image and offset.
+// again by the module's name and build. Segments are the sections of the mapped file. Frames and names of
+// functions are in frames.cpp.
 #include "contract/image.hpp"
 
 #include <algorithm>
@@ -94,22 +94,5 @@ bool readable_range(const void* begin, std::size_t size) noexcept {
 }
 
 bool executable_address(const void* address) noexcept { return has_right(address, 1, IMAGE_SCN_MEM_EXECUTE); }
-
-std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses) {
-  std::vector<FrameLocation> frames;
-  for (const void* address : addresses) {
-    const auto location = locate(address);
-    if (location) {
-      frames.push_back({image_hash(location->image), location->path, location->offset});
-    } else {
-      frames.push_back({0, {}, reinterpret_cast<std::uintptr_t>(address)});
-    }
-  }
-  return frames;
-}
-
-std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames) {
-  return std::vector<Symbol>(frames.size());
-}
 
 }  // namespace multiprocessing::platform

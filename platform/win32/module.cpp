@@ -96,6 +96,8 @@ std::string module_path(HMODULE module) {
       grown_text([module](wchar_t* text, DWORD size) { return GetModuleFileNameW(module, text, size); }));
 }
 
+std::size_t mapped_size(HMODULE module) noexcept { return headers_of(module)->OptionalHeader.SizeOfImage; }
+
 std::string file_name_of(const std::string& path) { return path.substr(path.find_last_of("\\/") + 1); }
 
 const IMAGE_SECTION_HEADER* section_at(HMODULE module, std::uint64_t offset) noexcept {

@@ -17,6 +17,8 @@ namespace multiprocessing::platform::win32 {
 [[nodiscard]] HMODULE module_at(const void* address) noexcept;
 [[nodiscard]] std::vector<HMODULE> loaded_modules();
 [[nodiscard]] std::string module_path(HMODULE module);
+/// How many bytes of memory it lies in, from its handle on.
+[[nodiscard]] std::size_t mapped_size(HMODULE module) noexcept;
 [[nodiscard]] std::string file_name_of(const std::string& path);
 
 /// The section that holds the offset from the module's base; null if none does.

@@ -1,9 +1,10 @@
-// Exceptions: type names only. A vectored handler could record the stack at a throw; this backend does not,
-// and says so (throw_traces_supported). gcc's runtime knows the type of whatever is being handled; MSVC's
-// tells it only of exceptions derived from std::exception.
+// Names of exceptions' types; the stack of a throw is in call_traced.cpp. gcc's runtime knows the type of
+// whatever is being handled; MSVC's tells it only of exceptions derived from std::exception.
 #include "contract/throw_trace.hpp"
 
 #include <exception>
+
+#include "demangle.hpp"
 
 #if defined(_MSC_VER)
 #include <string_view>
@@ -16,13 +17,6 @@
 
 namespace multiprocessing::platform {
 
-bool throw_traces_supported() noexcept { return false; }
-
-void call_traced(void (*function)(void*), void* argument, ThrowTrace& trace) {
-  trace.size = 0;
-  function(argument);
-}
-
 #if defined(_MSC_VER)
 
 std::string demangled_type_name(const std::type_info& type) {
@@ -34,6 +28,8 @@ std::string demangled_type_name(const std::type_info& type) {
   }
   return name;
 }
+
+std::string win32::demangle(const char* name) { return name; }
 
 std::string current_exception_type_name() {
   if (std::current_exception() == nullptr) return {};
@@ -48,12 +44,14 @@ std::string current_exception_type_name() {
 
 #else
 
-std::string demangled_type_name(const std::type_info& type) {
+std::string win32::demangle(const char* name) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-  return status == 0 && name ? name.get() : type.name();
+  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                    &std::free);
+  return status == 0 && text ? text.get() : name;
 }
+
+std::string demangled_type_name(const std::type_info& type) { return win32::demangle(type.name()); }
 
 std::string current_exception_type_name() {
   const std::type_info* type = abi::__cxa_current_exception_type();

@@ -26,6 +26,27 @@ void write_to(volatile int* place) { *place = 1; }
 using Writer = void (*)(volatile int*);
 volatile Writer writer = &write_to;
 
+// More such functions; each does something after its call, so that the call is no jump.
+volatile int after_calls = 0;
+using Step = void (*)();
+volatile Step ending = [] { std::abort(); };
+void calls_abort();
+void calls_abort() {
+  ending();
+  after_calls = after_calls + 1;
+}
+volatile Step aborts = &calls_abort;
+
+using Recursion = int (*)(int);
+extern volatile Recursion recursion;
+int recurses(int depth);
+int recurses(int depth) {
+  volatile char frame[2048] = {};
+  frame[static_cast<std::size_t>(depth) % sizeof(frame)] = 1;
+  return recursion(depth + 1) + frame[0];
+}
+volatile Recursion recursion = &recurses;
+
 namespace {
 
 using namespace test_support;
@@ -40,7 +61,9 @@ volatile int* invalid_place() {
 
 void crash_by(const std::string& way) {
   if (way == "write") writer(invalid_place());
-  if (way == "abort") std::abort();
+  if (way == "abort") aborts();
+  if (way == "overflow") after_calls = recursion(0);
+  if (way == "overflow in thread") std::thread([] { after_calls = recursion(0); }).join();
   if (way == "raise") std::raise(SIGSEGV);
   if (way == "thread") std::thread([] { writer(invalid_place()); }).join();
   if (way == "threads") {
@@ -81,10 +104,15 @@ CrashRecord record_in(const std::string& bytes) {
   return must(read_crash_record(test_support::bytes_of(bytes).subspan(prefix.size())));
 }
 
-bool holds_function(const CrashRecord& record, const std::string& name) {
-  const auto symbols = find_symbols(crash_frames(record));
-  return std::any_of(symbols.begin(), symbols.end(),
-                     [&](const Symbol& symbol) { return symbol.function.starts_with(name); });
+void check_holds_function(const CrashRecord& record, const std::string& name) {
+  std::string names;
+  bool found = false;
+  for (const Symbol& symbol : find_symbols(crash_frames(record))) {
+    names += symbol.function + '\n';
+    found = found || symbol.function.starts_with(name);
+  }
+  INFO(names);
+  CHECK(found);
 }
 
 void check_invalid_write(const CrashRecord& record) {
@@ -93,7 +121,7 @@ void check_invalid_write(const CrashRecord& record) {
   CHECK(describe_crash(record).find("0x10") != std::string::npos);
   if (!capabilities().crash_stacks || !capabilities().symbol_names)
     return skip("crashes are reported without stacks");
-  CHECK(holds_function(record, "multiprocessing::platform::crash_tests::write_to("));
+  check_holds_function(record, "multiprocessing::platform::crash_tests::write_to(");
 }
 
 }  // namespace
@@ -126,6 +154,27 @@ TEST_SUITE("contract.crash") {
       CHECK(record.code == SIGABRT);
       CHECK(record.fault_address == 0);
       CHECK(describe_crash(record) == "SIGABRT");
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "abort names who called it") {
+    if (!capabilities().crash_stacks || !capabilities().symbol_names)
+      return skip("crashes are reported without stacks");
+    check_holds_function(record_in(report_of("abort")),
+                         "multiprocessing::platform::crash_tests::calls_abort(");
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "an overflow of the stack is reported") {
+    if (std::getenv("MULTIPROCESSING_TEST_EMULATED") != nullptr)
+      return skip("wine ends the thread whose stack overflows");
+    std::vector<std::string> ways = {"overflow"};
+    if (crash_reports_survive_overflow_in_threads()) ways.emplace_back("overflow in thread");
+    for (const std::string& way : ways) {
+      const CrashRecord record = record_in(report_of(way));
+      CHECK(record.code != 0);
+      if (!capabilities().crash_stacks || !capabilities().symbol_names) continue;
+      CHECK(record.frame_count == CrashRecord::frame_capacity);
+      check_holds_function(record, "multiprocessing::platform::crash_tests::recurses(");
     }
   }
 

@@ -64,6 +64,13 @@ std::string caught(const std::function<void()>& body, ThrowTrace& trace) {
   return "";
 }
 
+std::string names_of(const ThrowTrace& trace) {
+  std::string names;
+  for (const Symbol& symbol : find_symbols(locate_frames(std::span(trace.frames, trace.size))))
+    names += symbol.function + '\n';
+  return names;
+}
+
 std::string name_of_frame(const ThrowTrace& trace, std::size_t index) {
   const auto symbols = find_symbols(locate_frames(std::span(trace.frames, trace.size)));
   return index < symbols.size() ? symbols[index].function : "";
@@ -168,6 +175,8 @@ TEST_SUITE("contract.throw_trace") {
               },
               trace) == "std::out_of_range");
     CHECK(trace.size > 0);
+    INFO(names_of(trace));
+    if (names_known()) CHECK(name_of_frame(trace, 0).find("throw_trace_tests") != std::string::npos);
     CHECK(caught(
               [] {
                 std::exception_ptr kept;
@@ -180,6 +189,8 @@ TEST_SUITE("contract.throw_trace") {
               },
               trace) == "std::out_of_range");
     CHECK(trace.size > 0);
+    INFO(names_of(trace));
+    if (names_known()) CHECK(name_of_frame(trace, 0).find("throw_trace_tests") != std::string::npos);
   }
 
   TEST_CASE("nested calls on one thread each see their own exception") {

@@ -24,7 +24,7 @@ struct ThrowTrace {
 /// then holds the stack of its throw. An exception that was caught on its way and thrown again (`throw;`,
 /// `std::rethrow_exception`) shows the last throw. Exceptions that are caught inside leave no trace.
 /// Where calls are nested on one thread, and an exception passes both, the inner trace is exact and the
-/// outer one shows where the inner call was made.
+/// outer one may show where the inner call was made.
 /// Thread-safe. Records without allocating.
 void call_traced(void (*function)(void*), void* argument, ThrowTrace& trace);
 
