@@ -3,6 +3,7 @@
 // pending; whoever comes while it is taken finds the pipe busy and asks again.
 #include <array>
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -50,22 +51,17 @@ class PipeListener final : public Listener::State {
     }
     instance_.reset(raw(made));
     outlive_threads(instance_.get());
-    operation_ = {};
-    operation_.hEvent = unported(connected_);
-    pending_ = false;
-    if (ConnectNamedPipe(made, &operation_)) return {};
-    const Error failure = last_error("ConnectNamedPipe");
-    pending_ = failure.native == ERROR_IO_PENDING;
-    if (pending_) return {};
-    // A client was faster; ERROR_NO_DATA: and has gone again, which its reader will see.
-    SetEvent(native(connected_));
-    if (failure.native == ERROR_PIPE_CONNECTED || failure.native == ERROR_NO_DATA) return {};
-    return failure;
+    return wait_for_client();
   }
 
   [[nodiscard]] Result<ConnectedStream> accept() override {
     if (!instance_) {  // making it failed the last time
       if (auto status = wait_for_next(false); !status) return status.error();
+    }
+    // What was given up instead of done is begun again: a client may have come all the same.
+    while (pending_ && HasOverlappedIoCompleted(&operation_) && !has_client()) {
+      ResetEvent(native(connected_));
+      if (auto status = wait_for_client(); !status) return status.error();
     }
     if (pending_ && !HasOverlappedIoCompleted(&operation_))
       return Error{Condition::would_block, 0, "ConnectNamedPipe"};
@@ -82,6 +78,29 @@ class PipeListener final : public Listener::State {
   }
 
  private:
+  /// Lets the instance wait.
+  Status wait_for_client() {
+    operation_ = {};
+    operation_.hEvent = unported(connected_);
+    pending_ = false;
+    if (ConnectNamedPipe(native(instance_), &operation_)) return {};
+    const Error failure = last_error("ConnectNamedPipe");
+    pending_ = failure.native == ERROR_IO_PENDING;
+    if (pending_) return {};
+    // A client was faster; ERROR_NO_DATA: and has gone again, which its reader will see.
+    SetEvent(native(connected_));
+    if (failure.native == ERROR_PIPE_CONNECTED || failure.native == ERROR_NO_DATA) return {};
+    instance_.reset();  // nobody is at its other end
+    return failure;
+  }
+
+  /// Of an instance that waits no more: it may have been given up instead of found.
+  [[nodiscard]] bool has_client() noexcept {
+    DWORD nothing = 0;
+    return GetOverlappedResult(native(instance_), &operation_, &nothing, FALSE) ||
+           GetLastError() == ERROR_NO_DATA || GetLastError() == ERROR_PIPE_CONNECTED;
+  }
+
   void give_up() noexcept {
     if (!instance_ || !pending_ || HasOverlappedIoCompleted(&operation_)) return;
     CancelIoEx(native(instance_), &operation_);
@@ -111,7 +130,8 @@ Status pause(Deadline deadline, const Wakeup* wakeup) noexcept {
   return {};
 }
 
-/// CreateNamedPipeW says so too; under wine it lets a second first instance pass.
+/// CreateNamedPipeW says so too, and lets one of several pass; under wine it lets all of them. There only
+/// those of one process are kept apart, by a lock.
 bool is_taken(const std::wstring& name) noexcept {
   return WaitNamedPipeW(name.c_str(), 1) != FALSE || GetLastError() == ERROR_SEM_TIMEOUT;
 }
@@ -121,6 +141,8 @@ bool is_taken(const std::wstring& name) noexcept {
 ListenerState listen_on_pipe(const Endpoint& endpoint) {
   auto name = name_of_pipe(endpoint.path);
   if (!name) return name.error();
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   if (is_taken(*name)) return Error{Condition::already_exists, ERROR_PIPE_BUSY, "CreateNamedPipeW"};
   if (auto status = can_outlive_threads(); !status) return status.error();
   auto event = make_event();

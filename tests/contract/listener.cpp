@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
@@ -264,6 +265,63 @@ TEST_SUITE("contract.listener") {
     first.close();
     const auto client = connected(endpoint);
     CHECK(outcome(second.accept()) == success);
+  }
+
+  // No leak check: so many threads may leave something of the system behind.
+  TEST_CASE("of several that want one address at the same moment, one gets it") {
+    for (const Endpoint& endpoint : endpoints()) {
+      if (endpoint.path.empty()) continue;  // a port is asked for by number only once it is known
+      CAPTURE(static_cast<int>(endpoint.kind));
+      for (int round = 0; round < 60; ++round) {
+        constexpr int several = 4;
+        std::latch together(several);
+        std::vector<std::future<Result<Listener>>> all;
+        for (int i = 0; i < several; ++i)
+          all.push_back(std::async(std::launch::async, [&] {
+            together.arrive_and_wait();
+            return Listener::listen(endpoint, 8);
+          }));
+        std::vector<Listener> listeners;
+        for (auto& each : all) {
+          auto made = each.get();
+          if (made)
+            listeners.push_back(*std::move(made));
+          else
+            CHECK(outcome(made) == Condition::already_exists);
+        }
+        REQUIRE(listeners.size() == 1);
+        const auto client = connected(endpoint);
+        CHECK(outcome(listeners.front().accept(patience())) == success);
+        // Every other round finds the file of one that has ended without taking it away.
+        if (endpoint.kind == Kind::unix_socket && round % 2 == 0) {
+          const auto kept = endpoint.path + "-kept";
+          std::filesystem::create_hard_link(endpoint.path, kept);
+          listeners.clear();
+          std::filesystem::rename(kept, endpoint.path);
+        }
+      }
+      if (endpoint.kind == Kind::unix_socket) std::filesystem::remove(endpoint.path);
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "both ends know a unix socket by its path without links") {
+    if (no_unix_sockets()) return;
+    const Folder folder;
+    const auto name = folder.at("socket");
+    std::filesystem::create_directory_symlink(folder.path, folder.path / "link");
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(folder.path);
+    auto listener = must(Listener::listen({Kind::unix_socket, {}, 0, "socket"}, 1));
+    std::filesystem::current_path(before);
+    CHECK(listener.address().path == "socket");
+    for (const std::string& path : {name.path, (folder.path / "link" / "link" / "socket").string()}) {
+      const auto client = connected({Kind::unix_socket, {}, 0, path});
+      const auto server = must(listener.accept(patience()));
+      CHECK(client.peer == server.local);
+      CHECK(client.peer.path == std::filesystem::canonical(folder.path) / "socket");
+    }
+    listener.close();
+    CHECK_FALSE(std::filesystem::exists(name.path));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "names that killed processes left in the folder of this user are removed") {

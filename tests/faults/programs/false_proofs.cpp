@@ -1,11 +1,13 @@
 // ctest: args=--count=100 timeout=300
 // Proofs that were made for another handshake: played again to the listener that they were made for, and
-// relayed to it by a listener in the middle. Exit status 0 if none is accepted and the listener serves on.
-// --count=N of both together.
+// relayed to it by listeners in the middle, one of which has a socket of the same name in another folder.
+// Exit status 0 if none is accepted and the listener serves on. --count=N of all together.
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -13,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "contract/crypto.hpp"
 #include "contract/listener.hpp"
 #include "figures.hpp"
 #include "test_support/verdict.hpp"
@@ -46,11 +49,47 @@ platform::Endpoint somewhere() { return must(platform::unused_endpoint(platform:
 
 bool is_refusal(const Bytes& answer) { return answer[3] == std::byte{1} && answer[4] == std::byte{0}; }
 
+/// Folders with a socket of one name in each, where there are such sockets.
+class SameName {
+ public:
+  SameName() : top_(std::filesystem::temp_directory_path() / ("false_proofs-" + must(random_name()))) {
+    for (const auto* folder : {"real", "middle"}) std::filesystem::create_directories(top_ / folder);
+  }
+  SameName(const SameName&) = delete;
+  SameName& operator=(const SameName&) = delete;
+  ~SameName() {
+    std::error_code ignored;
+    std::filesystem::remove_all(top_, ignored);
+  }
+  [[nodiscard]] std::string path_in(const char* folder) const { return (top_ / folder / name).string(); }
+  /// Listens under the mere name, as that folder's.
+  template <class Make>
+  auto listen_in(const char* folder, Make make) const {
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(top_ / folder);
+    auto listener = make(std::string(name));
+    std::filesystem::current_path(before);
+    return listener;
+  }
+
+ private:
+  static constexpr const char* name = "socket";
+  static platform::Result<std::string> random_name() {
+    std::array<std::byte, 8> bytes;
+    if (auto status = platform::random_bytes(bytes); !status) return status.error();
+    std::string text;
+    for (const std::byte byte : bytes) text += "0123456789abcdef"[std::to_integer<unsigned>(byte) % 16];
+    return text;
+  }
+  std::filesystem::path top_;
+};
+
 /// Between a client and the listener; what the client said is kept in `said`. True if the client was refused.
-bool relay(platform::Listener& middle, const platform::Endpoint& real, Bytes& said) {
+bool relay(platform::Listener& middle, const std::string& asked, const platform::Endpoint& real,
+           Bytes& said) {
   auto client = std::async(std::launch::async, [&] {
     try {
-      static_cast<void>(mp::Client(middle.address().path, {.authkey = key}));
+      static_cast<void>(mp::Client(asked, {.authkey = key}));
       return false;
     } catch (const mp::AuthenticationError&) {
       return true;
@@ -74,15 +113,32 @@ bool replay(const platform::Endpoint& real, const Bytes& said) {
 }
 
 bool run(int count) {
-  const auto real = somewhere();
-  mp::Listener listener(real.path, {.backlog = 8, .authkey = key});
+  const bool by_path = platform::usual_endpoint_kind() == platform::Endpoint::Kind::unix_socket;
+  const SameName folders;
+  auto real = somewhere();
+  if (by_path) real.path = folders.path_in("real");
+  const auto make = [](const std::string& path) {
+    return mp::Listener(path, {.backlog = 8, .authkey = key});
+  };
+  mp::Listener listener = by_path ? folders.listen_in("real", make) : make(real.path);
   static_cast<void>(mp::connection::wait({listener}, std::chrono::seconds(0)));  // it begins to hear peers
   auto middle = must(platform::Listener::listen(somewhere(), 8));
+  auto namesake = by_path ? folders.listen_in("middle",
+                                              [](const std::string& path) {
+                                                return must(platform::Listener::listen(
+                                                    {platform::Endpoint::Kind::unix_socket, {}, 0, path}, 8));
+                                              })
+                          : must(platform::Listener::listen(somewhere(), 8));
+  const auto asked = by_path ? folders.path_in("middle") : namesake.address().path;
   int accepted = 0;
   Bytes said;
-  for (int i = 0; i < count; ++i)
-    if (!(i % 2 == 0 ? relay(middle, real, said) : replay(real, said))) ++accepted;
-  auto client = mp::Client(listener.address(), {.authkey = key});
+  for (int i = 0; i < count; ++i) {
+    const bool refused = i % 3 == 0   ? relay(middle, middle.address().path, real, said)
+                         : i % 3 == 1 ? relay(namesake, asked, real, said)
+                                      : replay(real, said);
+    if (!refused) ++accepted;
+  }
+  auto client = mp::Client(real.path, {.authkey = key});
   for (;;) try {
       listener.accept().send(1);
       break;

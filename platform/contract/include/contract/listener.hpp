@@ -41,7 +41,8 @@ struct Endpoint {
 /// Whether no byte that goes there leaves the machine. False for hosts that are not in numbers.
 [[nodiscard]] bool is_local(const Endpoint& endpoint) noexcept;
 
-/// A connected stream, and the names of both ends in numbers.
+/// A connected stream, and the names of both ends: numbers, or for a unix socket the path of the listener's
+/// end without links, as the one bound and the other asked for it.
 struct ConnectedStream {
   Channel channel;
   Endpoint local;
@@ -53,7 +54,8 @@ struct ConnectedStream {
 class Listener {
  public:
   /// Of a resolved endpoint. A unix socket that a killed process left is replaced; it and a pipe are open to
-  /// this user alone. Errors: already_exists (somebody listens there, or it is no socket), not_found (no such
+  /// this user alone. Of several that want one address at the same moment one gets it; for that it may wait,
+  /// up to a second. Errors: already_exists (somebody listens there, or it is no socket), not_found (no such
   /// folder, no such address on this machine), permission_denied, too_long, invalid_argument, not_supported
   /// (the kind), out_of_handles, out_of_memory, other.
   [[nodiscard]] static Result<Listener> listen(const Endpoint& endpoint, int backlog);
