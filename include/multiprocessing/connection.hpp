@@ -73,8 +73,9 @@ void encode_message(Encoder& encoder, const T& value) {
 /// several receivers. close() refuses what comes later; a call that waits already goes on to its end, and the
 /// handle is closed after it.
 ///
-/// Blocking calls throw CancelledError when `stop` was set; a message that was being received then is
-/// received to its end by the next call, one that was being sent closes the connection.
+/// Blocking calls throw CancelledError when `stop` was set, also while they wait for another thread's call. A
+/// message that was being received then is received to its end by the next call. One that was being sent
+/// closes the connection, unless nothing of it had gone out, which Windows does not tell once a write waits.
 class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
  public:
   /// Of no pipe: closed.

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "contract/fault.hpp"
@@ -24,6 +25,8 @@
 
 namespace multiprocessing::platform {
 namespace {
+
+using View = std::span<const std::byte>;
 
 constexpr Error refused{Condition::invalid_argument, EINVAL, "channel"};
 constexpr Error closed{Condition::invalid_argument, EBADF, "channel"};
@@ -65,14 +68,16 @@ class Channel::State {
         [&] { return is_socket() ? ::recv(fd(), data, size, MSG_DONTWAIT) : ::read(fd(), data, size); });
     return count == -1 && errno == ECONNRESET ? 0 : count;
   }
-  [[nodiscard]] long write(const void* data, std::size_t size) const noexcept {
+  [[nodiscard]] long write(View head, View body) const noexcept {
+    if (is_socket()) return send_both(head, body);
+    const View next = head.empty() ? body : head;
+    std::size_t size = next.size();
     if (kind_ == Kind::foreign_pipe) {
       // POSIX promises room for so many bytes where poll() says so.
       if (!is_ready(POLLOUT)) return -1;
       size = std::min(size, std::size_t{PIPE_BUF});
     }
-    if (!is_socket()) return posix::write_quietly(fd(), data, size);
-    return posix::retried([&] { return ::send(fd(), data, size, MSG_DONTWAIT | posix::os::send_flags); });
+    return posix::write_quietly(fd(), next.data(), size);
   }
 
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer) const noexcept {
@@ -89,12 +94,18 @@ class Channel::State {
         return status.error();
     }
   }
-  [[nodiscard]] Status write_all(std::span<const std::byte> bytes, Deadline deadline,
-                                 const Wakeup* wakeup) const noexcept {
-    while (!bytes.empty()) {
-      const long count = write(bytes.data(), fault_cut(Call::channel_write, bytes.size()));
+  [[nodiscard]] Status write_both(View head, View body, Deadline deadline, const Wakeup* wakeup,
+                                  bool* begun) const noexcept {
+    while (!head.empty() || !body.empty()) {
+      const std::size_t allowed = fault_cut(Call::channel_write, head.size() + body.size());
+      const auto first = head.first(std::min(allowed, head.size()));
+      const long count = write(first, body.first(allowed - first.size()));
       if (count != -1) {
-        bytes = bytes.subspan(static_cast<std::size_t>(count));
+        if (begun != nullptr) *begun = true;
+        const auto written = static_cast<std::size_t>(count);
+        const std::size_t of_head = std::min(written, head.size());
+        head = head.subspan(of_head);
+        body = body.subspan(written - of_head);
       } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
         return posix::last_error("send");
       } else if (auto status = posix::wait_for_stream(fd(), POLLOUT, deadline, wakeup); !status) {
@@ -105,6 +116,20 @@ class Channel::State {
   }
 
  private:
+  [[nodiscard]] long send_both(View head, View body) const noexcept {
+    iovec parts[2] = {};
+    std::size_t count = 0;
+    for (const View part : {head, body}) {
+      if (part.empty()) continue;
+      parts[count].iov_base = const_cast<std::byte*>(part.data());
+      parts[count++].iov_len = part.size();
+    }
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    return posix::retried([&] { return ::sendmsg(fd(), &message, MSG_DONTWAIT | posix::os::send_flags); });
+  }
+
   // Otherwise errno is EAGAIN.
   [[nodiscard]] bool is_ready(short events) const noexcept {
     pollfd entry{fd(), events, 0};
@@ -188,11 +213,15 @@ Status Channel::read_all(std::span<std::byte> buffer, Deadline deadline, const W
   return {};
 }
 
-Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline,
-                          const Wakeup* wakeup) noexcept {
+Status Channel::write_all(View bytes, Deadline deadline, const Wakeup* wakeup, bool* begun) noexcept {
+  return write_both(bytes, {}, deadline, wakeup, begun);
+}
+
+Status Channel::write_both(View head, View body, Deadline deadline, const Wakeup* wakeup,
+                           bool* begun) noexcept {
   if (auto failure = fault_point(Call::channel_write)) return *failure;
   if (!state_) return closed;
-  return state_->write_all(bytes, deadline, wakeup);
+  return state_->write_both(head, body, deadline, wakeup, begun);
 }
 
 Status Channel::finish_writing() noexcept {

@@ -107,7 +107,8 @@ bool carries_handles(const Channel& channel) noexcept {
          name.ss_family == AF_UNIX;
 }
 
-Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline) {
+Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline,
+                    const Wakeup* wakeup) {
   if (auto failure = fault_point(Call::send_handles)) return *failure;
   if (handles.empty() || handles.size() > handles_per_transfer) return bad_count;
   for (const RawHandle handle : handles)
@@ -122,11 +123,12 @@ Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadli
       return {};
     if (errno == ENOTSOCK) return Error{Condition::not_supported, errno, "sendmsg"};
     if (errno != EAGAIN && errno != EWOULDBLOCK) return posix::last_error("sendmsg");
-    if (auto status = posix::wait_for_stream(fd, POLLOUT, deadline, nullptr); !status) return status;
+    if (auto status = posix::wait_for_stream(fd, POLLOUT, deadline, wakeup); !status) return status;
   }
 }
 
-Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline) {
+Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline,
+                                            const Wakeup* wakeup) {
   const auto failure = fault_point(Call::receive_handles);
   // A lack of handles shows after reading, and leaves the stream in step.
   if (failure && failure->condition != Condition::out_of_handles) return *failure;
@@ -148,8 +150,19 @@ Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count,
     }
     if (errno == ENOTSOCK) return Error{Condition::not_supported, errno, "recvmsg"};
     if (errno != EAGAIN && errno != EWOULDBLOCK) return posix::last_error("recvmsg");
-    if (auto status = posix::wait_for_stream(fd, POLLIN, deadline, nullptr); !status) return status.error();
+    if (auto status = posix::wait_for_stream(fd, POLLIN, deadline, wakeup); !status) return status.error();
   }
+}
+
+// What travels lies in the stream and nowhere else: it is closed with it, whoever was to take it.
+Status give_handles(Channel& channel, RawHandle, std::span<const RawHandle> handles, Deadline deadline,
+                    const Wakeup* wakeup) {
+  return send_handles(channel, handles, deadline, wakeup);
+}
+
+Result<std::vector<Handle>> take_handles(Channel& channel, std::size_t count, Deadline deadline,
+                                         const Wakeup* wakeup) {
+  return receive_handles(channel, count, deadline, wakeup);
 }
 
 }  // namespace multiprocessing::platform

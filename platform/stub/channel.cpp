@@ -45,9 +45,14 @@ Status Channel::read_all(std::span<std::byte> buffer, Deadline, const Wakeup*) n
   return read_some(buffer).error();
 }
 
-Status Channel::write_all(std::span<const std::byte>, Deadline, const Wakeup*) noexcept {
+Status Channel::write_all(std::span<const std::byte>, Deadline, const Wakeup*, bool*) noexcept {
   if (const auto fault = fault_point(Call::channel_write)) return *fault;
   return not_supported("Channel::write_all");
+}
+
+Status Channel::write_both(std::span<const std::byte> head, std::span<const std::byte>, Deadline deadline,
+                           const Wakeup* wakeup, bool* begun) noexcept {
+  return write_all(head, deadline, wakeup, begun);
 }
 
 RawHandle Channel::readable() const noexcept { return no_handle; }

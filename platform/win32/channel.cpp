@@ -243,11 +243,18 @@ Status Channel::read_all(std::span<std::byte> buffer, Deadline deadline, const W
   return {};
 }
 
-Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline,
-                          const Wakeup* wakeup) noexcept {
+Status Channel::write_all(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup,
+                          bool* begun) noexcept {
+  return write_both(bytes, {}, deadline, wakeup, begun);
+}
+
+Status Channel::write_both(std::span<const std::byte> head, std::span<const std::byte> body,
+                           Deadline deadline, const Wakeup* wakeup, bool* begun) noexcept {
   if (const auto fault = fault_point(Call::channel_write)) return *fault;
-  if (!state_) return mistake("Channel::write_all");
-  while (!bytes.empty()) {
+  if (!state_) return mistake("Channel::write_both");
+  if (begun != nullptr) *begun = true;
+  for (auto bytes = head; !bytes.empty() || !body.empty();) {
+    if (bytes.empty()) bytes = std::exchange(body, {});
     const auto size = fault_cut(Call::channel_write, std::min(bytes.size(), longest_write));
     if (auto status = state_->write(bytes.first(size), deadline, wakeup); !status) return status;
     bytes = bytes.subspan(size);

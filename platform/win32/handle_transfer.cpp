@@ -2,7 +2,8 @@
 // own process; the receiver opens that process, checks that it is the one that was meant, and moves the
 // duplicates over: DUPLICATE_CLOSE_SOURCE closes the sender's in the same call. What is never pulled closes
 // with its sender. A message that could not be sent whole is never acted upon, so then the sender may close
-// its duplicates.
+// its duplicates. A parent makes them in its child instead, with which they close, and names no sender: who
+// is not the parent could name any handle of the receiver's.
 #include "contract/handle_transfer.hpp"
 
 #include <algorithm>
@@ -34,19 +35,34 @@ struct Header {
 };
 static_assert(sizeof(Header) == 24);
 
-using Values = std::array<std::uint64_t, handles_per_transfer>;
+/// What is named instead of a sender where the duplicates are the receiver's already.
+constexpr std::uint64_t given = 0;
+
+struct Transfer {
+  Header header;
+  std::array<std::uint64_t, handles_per_transfer> places = {};
+  [[nodiscard]] std::span<std::uint64_t> values() noexcept { return std::span(places).first(header.count); }
+};
 
 Error no_handles_here() noexcept { return {Condition::corrupt, 0, "receive_handles"}; }
 
-Result<Header> read_header(Channel& channel, Deadline deadline) {
-  Header header;
+/// Its bytes come in one piece: who gives up half-way was lied to.
+Result<Transfer> read_transfer(Channel& channel, Deadline deadline, const Wakeup* wakeup) {
+  Transfer transfer;
+  auto& header = transfer.header;
   const auto bytes = std::as_writable_bytes(std::span(&header, 1));
-  if (auto status = channel.read_all(bytes.first(1), deadline); !status) return status.error();
+  if (auto status = channel.read_all(bytes.first(1), deadline, wakeup); !status) return status.error();
   if (bytes[0] != transfer_magic[0]) return no_handles_here();
-  if (auto status = channel.read_all(bytes.subspan(1), deadline); !status) return status.error();
+  const auto rest = [&](std::span<std::byte> place) -> Status {
+    const auto status = channel.read_all(place, deadline, wakeup);
+    if (!status && status.error().condition == Condition::cancelled) return no_handles_here();
+    return status;
+  };
+  if (auto status = rest(bytes.subspan(1)); !status) return status.error();
   if (header.magic != transfer_magic || header.count == 0 || header.count > handles_per_transfer)
     return no_handles_here();
-  return header;
+  if (auto status = rest(std::as_writable_bytes(transfer.values())); !status) return status.error();
+  return transfer;
 }
 
 /// The process that sent them, if it is still there and the one that was meant.
@@ -75,7 +91,10 @@ Result<Handle> pull(const Handle& sender, std::uint64_t value) {
 }
 
 /// Pulls all of them even if one fails, so that none stays open at the sender.
-Result<std::vector<Handle>> pull_all(const Handle& sender, std::span<const std::uint64_t> values) {
+Result<std::vector<Handle>> pull_all(const Header& header, std::span<const std::uint64_t> values) {
+  const auto opened = open_sender(header);
+  if (!opened) return opened.error();
+  const Handle& sender = *opened;
   std::vector<Handle> handles;
   std::optional<Error> failure;
   for (const std::uint64_t value : values) {
@@ -87,6 +106,18 @@ Result<std::vector<Handle>> pull_all(const Handle& sender, std::span<const std::
     }
   }
   if (failure) return *failure;
+  return handles;
+}
+
+/// Those that the parent made here.
+Result<std::vector<Handle>> adopt_all(std::span<const std::uint64_t> values) {
+  std::vector<Handle> handles;
+  for (const std::uint64_t value : values) {
+    const auto handle = static_cast<RawHandle>(value);
+    DWORD flags = 0;
+    if (!is_kernel_handle(handle) || !GetHandleInformation(native(handle), &flags)) return no_handles_here();
+    handles.emplace_back(handle);
+  }
   return handles;
 }
 
@@ -104,48 +135,98 @@ bool all_open(std::span<const RawHandle> handles) noexcept {
 bool can_be_passed_on(const Channel& channel) noexcept { return !is_socket(channel.get()); }
 
 bool carries_handles(const Channel& channel) noexcept {
-  return !is_socket(channel.get()) && is_overlapped_pipe(channel.get());
+  if (is_socket(channel.get()) || !is_overlapped_pipe(channel.get())) return false;
+  return peer_of_pipe(channel.get()) != nobody;
 }
 
-Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline) {
-  if (const auto fault = fault_point(Call::send_handles)) return *fault;
+namespace {
+
+Result<Transfer> plan_transfer(std::span<const RawHandle> handles) {
   if (handles.empty() || handles.size() > handles_per_transfer || !all_open(handles))
     return mistake("send_handles");
   const ProcessIdentity self = current_identity();
-  Header header;
-  header.count = static_cast<std::uint32_t>(handles.size());
-  header.pid = static_cast<std::uint64_t>(self.pid);
-  header.start_time = self.start_time;
+  Transfer transfer;
+  transfer.header.count = static_cast<std::uint32_t>(handles.size());
+  transfer.header.pid = static_cast<std::uint64_t>(self.pid);
+  transfer.header.start_time = self.start_time;
+  return transfer;
+}
+
+Status write_transfer(Channel& channel, Transfer& transfer, Deadline deadline, const Wakeup* wakeup) {
+  std::array<std::byte, sizeof(Header) + sizeof(transfer.places)> message;
+  const auto values = std::as_bytes(transfer.values());
+  std::memcpy(message.data(), &transfer.header, sizeof(Header));
+  std::memcpy(message.data() + sizeof(Header), values.data(), values.size());
+  return channel.write_all(std::span(message).first(sizeof(Header) + values.size()), deadline, wakeup);
+}
+
+/// The failure of a call on the handles of a process that may have ended.
+Error failure_at(RawHandle process) noexcept {
+  const Error failure = last_error("DuplicateHandle");
+  if (WaitForSingleObject(native(process), 0) == WAIT_OBJECT_0)
+    return Error{Condition::broken, failure.native, "DuplicateHandle"};
+  return failure;
+}
+
+}  // namespace
+
+Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline,
+                    const Wakeup* wakeup) {
+  if (const auto fault = fault_point(Call::send_handles)) return *fault;
+  auto transfer = plan_transfer(handles);
+  if (!transfer) return transfer.error();
   std::vector<Handle> copies;
-  Values values = {};
   for (const RawHandle handle : handles) {
     const auto copy = duplicate_handle(handle);
     if (!copy) return copy.error();
-    values[copies.size()] = static_cast<std::uint64_t>(*copy);
+    transfer->places[copies.size()] = static_cast<std::uint64_t>(*copy);
     copies.emplace_back(*copy);
   }
-  std::array<std::byte, sizeof(Header) + sizeof(Values)> message;
-  std::memcpy(message.data(), &header, sizeof(header));
-  std::memcpy(message.data() + sizeof(header), values.data(), sizeof(values));
-  const std::size_t size = sizeof(header) + handles.size() * sizeof(values[0]);
-  if (auto status = channel.write_all(std::span(message).first(size), deadline); !status) return status;
+  if (auto status = write_transfer(channel, *transfer, deadline, wakeup); !status) return status;
   for (Handle& copy : copies) (void)copy.release();  // the receiver's now
   return {};
 }
 
-Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline) {
+Status give_handles(Channel& channel, RawHandle child, std::span<const RawHandle> handles, Deadline deadline,
+                    const Wakeup* wakeup) {
+  if (const auto fault = fault_point(Call::send_handles)) return *fault;
+  auto transfer = plan_transfer(handles);
+  if (!transfer) return transfer.error();
+  transfer->header.pid = given;
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    HANDLE copy = nullptr;
+    if (!DuplicateHandle(GetCurrentProcess(), native(handles[i]), native(child), &copy, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS))
+      return failure_at(child);
+    transfer->places[i] = static_cast<std::uint64_t>(raw(copy));
+  }
+  return write_transfer(channel, *transfer, deadline, wakeup);
+}
+
+Result<std::vector<Handle>> receive_handles(Channel& channel, std::size_t count, Deadline deadline,
+                                            const Wakeup* wakeup) {
   const auto fault = fault_point(Call::receive_handles);
   if (count == 0 || count > handles_per_transfer) return mistake("receive_handles");
-  const auto header = read_header(channel, deadline);
-  if (!header) return header.error();
-  Values buffer = {};
-  const auto values = std::span(buffer).first(header->count);
-  if (auto status = channel.read_all(std::as_writable_bytes(values), deadline); !status)
-    return status.error();
-  const auto sender = open_sender(*header);
-  if (!sender) return sender.error();
-  auto handles = pull_all(*sender, values);
+  auto transfer = read_transfer(channel, deadline, wakeup);
+  if (!transfer) return transfer.error();
+  const auto peer = peer_of_pipe(channel.get());
+  if (transfer->header.pid == given || (peer != anybody && transfer->header.pid != peer))
+    return no_handles_here();
+  auto handles = pull_all(transfer->header, transfer->values());
   if (fault) return *fault;  // the message has come, and what it brought is closed
+  if (handles && handles->size() != count) return no_handles_here();
+  return handles;
+}
+
+Result<std::vector<Handle>> take_handles(Channel& channel, std::size_t count, Deadline deadline,
+                                         const Wakeup* wakeup) {
+  const auto fault = fault_point(Call::receive_handles);
+  if (count == 0 || count > handles_per_transfer) return mistake("take_handles");
+  auto transfer = read_transfer(channel, deadline, wakeup);
+  if (!transfer) return transfer.error();
+  auto handles = transfer->header.pid == given ? adopt_all(transfer->values())
+                                               : pull_all(transfer->header, transfer->values());
+  if (fault) return *fault;
   if (handles && handles->size() != count) return no_handles_here();
   return handles;
 }

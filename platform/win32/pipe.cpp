@@ -134,6 +134,17 @@ bool is_overlapped_pipe(RawHandle handle) noexcept {
   return status == 0 && (mode & synchronous_modes) == 0;
 }
 
+DWORD peer_of_pipe(RawHandle pipe) noexcept {
+  ULONG server = 0;
+  ULONG client = 0;
+  if (!GetNamedPipeServerProcessId(native(pipe), &server) ||
+      !GetNamedPipeClientProcessId(native(pipe), &client) || server == client)
+    return anybody;
+  const DWORD self = GetCurrentProcessId();
+  if (self == server) return client;
+  return self == client ? server : nobody;
+}
+
 bool was_made_by(RawHandle pipe, DWORD pid) noexcept {
   ULONG server = 0;
   ULONG client = 0;

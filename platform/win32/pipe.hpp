@@ -38,6 +38,12 @@ void outlive_threads(RawHandle handle) noexcept;
 /// Whether it is an end of a pipe on which reads and writes need not block.
 [[nodiscard]] bool is_overlapped_pipe(RawHandle handle) noexcept;
 
+/// The process at the other end of a pipe that two processes made, each an end: 0 (nobody), if this process
+/// is neither of them. An end of a pipe that one process made may be anybody's.
+inline constexpr DWORD nobody = 0;
+inline constexpr DWORD anybody = MAXDWORD;
+[[nodiscard]] DWORD peer_of_pipe(RawHandle pipe) noexcept;
+
 /// Whether both ends were made by that process.
 [[nodiscard]] bool was_made_by(RawHandle pipe, DWORD pid) noexcept;
 

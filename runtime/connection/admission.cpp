@@ -2,6 +2,7 @@
 // a callback cannot let go of its own handle.
 #include "connection/admission.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <string>
@@ -87,7 +88,9 @@ bool Admission::take_one() {
   auto taken = listener_.accept();
   if (!taken && taken.error().condition == Condition::would_block) return true;
   if (!taken) {
-    if (!peers_.empty()) drop(peers_.begin()->first, "its descriptor is needed");
+    // The one that comes gets what is let go of: a flood of the silent does not keep out who has the key.
+    if (taken.error().condition == Condition::out_of_handles && drop_oldest("its descriptor is needed"))
+      return true;
     later([error = taken.error()](Admission& self) { self.rest(error); });
     return false;
   }
@@ -107,7 +110,8 @@ bool Admission::take_one() {
 // ---- peers
 
 void Admission::begin_handshake(platform::ConnectedStream stream) {
-  if (peers_.size() >= most_unproved) drop(peers_.begin()->first, "too many came behind it");
+  if (static_cast<std::size_t>(std::ranges::count_if(peers_, is_unproved)) >= most_unproved)
+    drop_oldest("too many came behind it");
   const auto number = ++arrivals_;
   Peer& peer = peers_[number];
   peer.handshake =
@@ -126,7 +130,7 @@ void Admission::begin_handshake(platform::ConnectedStream stream) {
 
 platform::Status Admission::watch_peer(std::uint64_t number, Peer& peer) {
   const auto timer = reactor().at(Deadline::after(time_to_prove), [self = weak_from_this(), number] {
-    if (const auto alive = self.lock()) alive->drop(number, "it did not prove itself in time");
+    if (const auto alive = self.lock()) alive->give_up(number);
   });
   if (!timer) return timer.error();
   peer.timer = *timer;
@@ -135,6 +139,13 @@ platform::Status Admission::watch_peer(std::uint64_t number, Peer& peer) {
   if (!watch) return watch.error();
   peer.watch = *watch;
   return {};
+}
+
+void Admission::give_up(std::uint64_t number) {
+  const auto found = peers_.find(number);
+  // Who was told that he is in is on his way to be admitted.
+  if (found == peers_.end() || found->second.outcome == Outcome::admitted) return;
+  drop(number, "it did not prove itself in time");
 }
 
 bool Admission::hear(std::uint64_t number) {
@@ -202,6 +213,17 @@ void Admission::drop(std::uint64_t number, const char* why) {
   if (log_enabled(Level::info))
     log(Level::info, "listener " + address_of(address_).to_string() + ": a peer was dropped: " + why);
   peers_.erase(found);
+}
+
+bool Admission::is_unproved(const Peers::value_type& entry) noexcept {
+  return !entry.second.handshake->peer_has_key();
+}
+
+bool Admission::drop_oldest(const char* why) {
+  const auto oldest = std::ranges::find_if(peers_, is_unproved);
+  if (oldest == peers_.end()) return false;
+  drop(oldest->first, why);
+  return true;
 }
 
 void Admission::tear_down() noexcept {

@@ -69,10 +69,12 @@ std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
 }
 
 platform::Status ConnectionState::put(platform::Channel& channel, std::span<const std::byte> body,
-                                      std::span<const std::intptr_t> handles,
-                                      const platform::Wakeup* wakeup) {
-  if (!seal_) return runtime::send_message(channel, body, handles, wakeup);
-  return runtime::send_message(channel, seal_->close(body), handles, wakeup);
+                                      std::span<const std::intptr_t> handles, const platform::Wakeup* wakeup,
+                                      bool& begun) {
+  if (!seal_) return runtime::send_message(channel, body, handles, wakeup, begun);
+  const auto sent = runtime::send_message(channel, seal_->close(body), handles, wakeup, begun);
+  if (sent) seal_->count_sent();
+  return sent;
 }
 
 void ConnectionState::break_seal(std::vector<std::byte>& body) {
@@ -93,10 +95,12 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     refuse(std::errc::not_supported,
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
-  const std::scoped_lock lock(sending_);
-  const auto sent = put(*open, body, handles, wakeup.get());
+  const runtime::Turn::Holder turn(sending_, stop);
+  bool begun = false;
+  const auto sent = put(*open, body, handles, wakeup.get(), begun);
   if (sent) return;
-  close();  // the peer may have half a message
+  // The peer may have half a message; unless nothing had gone out yet when it was given up.
+  if (begun || sent.error().condition != platform::Condition::cancelled) close();
   runtime::throw_os_error(sent.error(), object);
 }
 
@@ -122,7 +126,7 @@ std::uint64_t ConnectionState::next_size(platform::Channel& channel, const platf
 ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, const StopToken& stop) {
   const auto open = channel_to_read();
   const runtime::StopWakeup wakeup(stop);
-  const std::scoped_lock lock(receiving_);
+  const runtime::Turn::Holder turn(receiving_, stop);
   const auto size = next_size(*open, wakeup.get());
   const std::size_t overhead = seal_ ? runtime::Seal::size : 0;
   if (maxlength && size > overhead && size - overhead > *maxlength) {
@@ -143,7 +147,7 @@ ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, co
 std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const StopToken& stop) {
   const auto open = channel_to_read();
   const runtime::StopWakeup wakeup(stop);
-  const std::scoped_lock lock(receiving_);
+  const runtime::Turn::Holder turn(receiving_, stop);
   const auto size = next_size(*open, wakeup.get());
   if (!seal_ && size <= buffer.size() && !reader_.brings_handles()) {
     const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());

@@ -57,7 +57,8 @@ Header header_for(std::uint64_t body, std::size_t handles) noexcept {
 }  // namespace
 
 platform::Status send_message(platform::Channel& channel, std::span<const std::byte> body,
-                              std::span<const platform::RawHandle> handles, const platform::Wakeup* wakeup) {
+                              std::span<const platform::RawHandle> handles, const platform::Wakeup* wakeup,
+                              bool& begun) {
   if (handles.size() > most_handles) return platform::Error{Condition::invalid_argument, 0, "send"};
   const auto header = header_for(body.size(), handles.size());
   const auto never = platform::Deadline::never();
@@ -65,12 +66,13 @@ platform::Status send_message(platform::Channel& channel, std::span<const std::b
     std::array<std::byte, handle_header + joined_up_to> joined;
     std::copy_n(header.bytes.begin(), header.size, joined.begin());
     std::copy(body.begin(), body.end(), joined.begin() + static_cast<std::ptrdiff_t>(header.size));
-    return channel.write_all(std::span(joined).first(header.size + body.size()), never, wakeup);
+    return channel.write_all(std::span(joined).first(header.size + body.size()), never, wakeup, &begun);
   }
-  if (auto sent = channel.write_all(std::span(header.bytes).first(header.size), never, wakeup); !sent)
-    return sent;
-  if (auto sent = send_all_handles(channel, handles, never); !sent) return sent;
-  return channel.write_all(body, never, wakeup);
+  const auto head = std::span(header.bytes).first(header.size);
+  if (handles.empty()) return channel.write_both(head, body, never, wakeup, &begun);
+  if (auto sent = channel.write_all(head, never, wakeup, &begun); !sent) return sent;
+  if (auto sent = send_all_handles(channel, handles, never, wakeup); !sent) return sent;
+  return channel.write_all(body, never, wakeup, &begun);
 }
 
 void MessageReader::begin_next() noexcept {
@@ -119,8 +121,7 @@ platform::Result<std::uint64_t> MessageReader::wait_for_header(platform::Channel
 platform::Result<MessageReader::Message> MessageReader::take(platform::Channel& channel,
                                                              platform::Deadline deadline,
                                                              const platform::Wakeup* wakeup) {
-  const auto fetched =
-      receive_all_handles(channel, handles_expected_, message_.handles, platform::Deadline::never());
+  const auto fetched = receive_all_handles(channel, handles_expected_, message_.handles, deadline, wakeup);
   if (!fetched) return fetched.error();
   auto& body = message_.body;
   while (filled_ < size_) {

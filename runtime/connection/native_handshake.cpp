@@ -62,6 +62,8 @@ class NativeHandshake final : public Handshake {
     return client_has_spoken_ ? hear_verdict(message) : hear_listener(message);
   }
 
+  bool peer_has_key() const noexcept override { return peer_has_key_; }
+
   std::optional<SealKeys> seal() const override {
     if ((listener_wants_ | client_wants_) == std::byte{0}) return std::nullopt;
     const auto to_client = proof("seal to client");
@@ -109,6 +111,7 @@ class NativeHandshake final : public Handshake {
     if (!equal_in_constant_time(message.last(mac_size), proof("client")))
       return {
           Answer::Verdict::refused, {failure}, "the client has another key, or was sent to another address"};
+    peer_has_key_ = true;
     Bytes reply{welcome};
     append(reply, proof("listener"));
     return {Answer::Verdict::accepted, std::move(reply), {}};
@@ -125,12 +128,13 @@ class NativeHandshake final : public Handshake {
     return {Answer::Verdict::undecided, std::move(reply), {}};
   }
 
-  Answer hear_verdict(View message) const {
+  Answer hear_verdict(View message) {
     if (message.size() == 1 && message[0] == failure)
       return {Answer::Verdict::refused, {}, "the listener has another key, or another address"};
     if (message.size() != 1 + mac_size || message[0] != welcome ||
         !equal_in_constant_time(message.last(mac_size), proof("listener")))
       return {Answer::Verdict::refused, {}, "the listener could not prove that it has the key"};
+    peer_has_key_ = true;
     return {Answer::Verdict::accepted, {}, {}};
   }
 
@@ -142,6 +146,7 @@ class NativeHandshake final : public Handshake {
   Nonce listener_nonce_{};
   Nonce client_nonce_{};
   bool client_has_spoken_ = false;
+  bool peer_has_key_ = false;
 };
 
 }  // namespace

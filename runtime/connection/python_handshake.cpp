@@ -71,6 +71,8 @@ class PythonHandshake final : public Handshake {
     return deliver_challenge();
   }
 
+  bool peer_has_key() const noexcept override { return peer_has_key_; }
+
   Answer hear(View message) override {
     switch (step_) {
       case Step::challenged:
@@ -108,6 +110,7 @@ class PythonHandshake final : public Handshake {
     Bytes reply;
     append(reply, bytes_of(right ? welcome : failure));
     if (!right) return {Verdict::refused, std::move(reply), "the answer to the challenge was wrong"};
+    peer_has_key_ = true;
     if (role_ == Role::client) return {Verdict::accepted, std::move(reply), {}};
     step_ = Step::challenged;
     return {Verdict::undecided, std::move(reply), {}};
@@ -132,6 +135,7 @@ class PythonHandshake final : public Handshake {
   Bytes key_;
   Step step_ = Step::challenged;
   Bytes ours_;  ///< the challenge that the peer has to answer
+  bool peer_has_key_ = false;
 };
 
 }  // namespace

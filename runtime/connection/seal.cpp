@@ -21,11 +21,11 @@ Sha256::Value mac_of(const SealKeys::Key& key, std::uint64_t number,
 
 }  // namespace
 
-std::vector<std::byte> Seal::close(std::span<const std::byte> body) {
+std::vector<std::byte> Seal::close(std::span<const std::byte> body) const {
   std::vector<std::byte> message;
   message.reserve(body.size() + size);
   message.assign(body.begin(), body.end());
-  const auto mac = mac_of(keys_.to_send, sent_++, body);
+  const auto mac = mac_of(keys_.to_send, sent_, body);
   message.insert(message.end(), mac.begin(), mac.end());
   return message;
 }

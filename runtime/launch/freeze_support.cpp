@@ -78,7 +78,7 @@ platform::Status receive_handles(ParentLink& link, const Frame& announcement,
   if (announcement.body.size() != sizeof(std::uint32_t)) return platform::Error{platform::Condition::corrupt};
   const auto count = detail::Decoder(announcement.body).number<std::uint32_t>();
   if (count > most_handles) return platform::Error{platform::Condition::corrupt};
-  return receive_all_handles(link.channel(), count, handles, platform::Deadline::never());
+  return take_all_handles(link.channel(), count, handles, platform::Deadline::never());
 }
 
 /// Reads the record, runs the target, and returns the exit code.

@@ -111,21 +111,29 @@ class SpawnStrategy : public StartStrategy {
     throw_os_error(error, folder ? launch.working_directory : launch.executable);
   }
 
-  static platform::Status send_record(platform::Channel& channel, const detail::Encoder& record,
-                                      platform::Deadline deadline, const platform::Wakeup* wakeup) {
+  /// `receiver`: the child that holds the other end itself; none where a launcher stands between.
+  static platform::Status send_record(platform::Channel& channel, platform::RawHandle receiver,
+                                      const detail::Encoder& record, platform::Deadline deadline,
+                                      const platform::Wakeup* wakeup) {
     if (const auto handles = record.handles(); !handles.empty()) {
       detail::Encoder count;
       count.number(static_cast<std::uint32_t>(handles.size()));
       if (auto sent = send_frame(channel, FrameKind::handles, count.bytes(), deadline, wakeup); !sent)
         return sent;
-      if (auto sent = send_all_handles(channel, handles, deadline); !sent) return sent;
+      const auto sent = receiver == platform::no_handle
+                            ? send_all_handles(channel, handles, deadline, wakeup)
+                            : give_all_handles(channel, receiver, handles, deadline, wakeup);
+      if (!sent) return sent;
     }
     return send_frame(channel, FrameKind::bootstrap, record.bytes(), deadline, wakeup);
   }
 
   static void deliver(platform::ChildProcess& child, const detail::Encoder& record, StartRequest& request) {
     const StopWakeup wakeup(request.stop);
-    const auto sent = send_record(request.in_flight.parent_end(), record, request.deadline, wakeup.get());
+    const bool launched_by_another = !request.settings.executable_prefix.empty();
+    const auto sent = send_record(request.in_flight.parent_end(),
+                                  launched_by_another ? platform::no_handle : child.sentinel(), record,
+                                  request.deadline, wakeup.get());
     if (sent) return;
     const bool ended = sent.error().condition == platform::Condition::broken;
     // A child that ended before it read all of it is a child that ended: its exit code tells how. The channel

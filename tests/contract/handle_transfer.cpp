@@ -53,6 +53,21 @@ const ChildFunction answers_on_received("answers_on_received", [](ChildContext& 
   return at_end(received) ? 0 : 1;
 });
 
+/// Takes a channel from its parent, answers on it, and waits to be killed.
+const ChildFunction takes_what_is_given("takes_what_is_given", [](ChildContext& context) {
+  auto handles = must(take_handles(context.channel, 1, patience()));
+  auto taken = must(Channel::adopt(std::move(handles.front())));
+  send_text(taken, "child got " + receive_text(taken));
+  return at_end(context.channel) ? 0 : 1;
+});
+
+/// Waits to be killed, and reads nothing.
+const ChildFunction takes_nothing("takes_nothing", [](ChildContext&) {
+  const auto wakeup = must(Wakeup::create());
+  static_cast<void>(wait_one(wakeup.waitable(), patience()));
+  return 1;
+});
+
 /// Makes a pair, sends one end away and answers on the other.
 const ChildFunction sends_one_end("sends_one_end", [](ChildContext& context) {
   auto [mine, yours] = must(channel_pair());
@@ -179,6 +194,53 @@ TEST_SUITE("contract.handle_transfer") {
     const std::vector two{left.get(), right.get()};
     must(send_handles(left, two, patience()));
     CHECK(outcome(receive_handles(right, 1, patience())) == Condition::corrupt);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a wakeup ends the wait for handles, and they can be waited for again") {
+    if (skipped()) return;
+    auto [left, right] = must(channel_pair());
+    const Wakeup wakeup = must(Wakeup::create());
+    auto waiting = std::async(std::launch::async, [&, &from = right] {
+      return outcome(receive_handles(from, 1, Deadline::never(), &wakeup));
+    });
+    wakeup.notify();
+    CHECK(waiting.get() == Condition::cancelled);
+    auto [near, far] = must(channel_pair());
+    send_channel(left, far);
+    auto moved = receive_channel(right);
+    check_connected(near, moved);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a child takes what it is given, and what it never takes closes with it") {
+    if (skipped()) return;
+    for (const bool taken : {true, false}) {
+      auto child = start(taken ? takes_what_is_given : takes_nothing);
+      auto [near, far] = must(channel_pair());
+      const RawHandle raw = far.get();
+      must(give_handles(child.channel, child.process.sentinel(), std::span(&raw, 1), patience()));
+      far.close();
+      if (taken) {
+        send_text(near, "it");
+        CHECK(receive_text(near) == "child got it");
+      }
+      must(child.process.send(StopSignal::kill));
+      child.join();
+      child.channel.close();
+      CHECK(at_end(near));
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "nothing is given to a child that has ended") {
+    if (skipped()) return;
+    auto child = start(takes_nothing);
+    must(child.process.send(StopSignal::kill));
+    child.join();
+    auto [near, far] = must(channel_pair());
+    const RawHandle raw = far.get();
+    CHECK(outcome(give_handles(child.channel, child.process.sentinel(), std::span(&raw, 1), patience())) ==
+          Condition::broken);
+    far.close();
+    CHECK(at_end(near));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "waiting for handles ends at the deadline, or with the stream") {

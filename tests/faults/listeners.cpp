@@ -5,8 +5,10 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -177,6 +179,35 @@ TEST_SUITE("faults.listeners") {
     pass_on(target, victim, 1);  // the refusal
     CHECK_THROWS_AS(client.get(), mp::AuthenticationError);
     CHECK_THROWS_AS((void)real.accept(30s), mp::AuthenticationError);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "who was told that he is in is served, however many come meanwhile") {
+    mp::Listener listener({}, {.backlog = 8, .authkey = key("key")});
+    CHECK(mp::connection::wait({listener}, 0s).empty());
+    std::atomic<bool> enough = false;
+    std::vector<std::future<void>> flood;
+    for (int i = 0; i < 2; ++i)
+      flood.push_back(std::async(std::launch::async, [&] {
+        std::vector<platform::Channel> silent(100);
+        for (std::size_t n = 0; !enough; ++n) silent[n % silent.size()] = raw_peer(listener);
+      }));
+    auto server = std::async(std::launch::async, [&] {
+      for (int served = 0; served < 40; ++served) listener.accept(30s).send(served);
+    });
+    for (int served = 0; served < 40;) {
+      std::optional<mp::Connection> client;
+      try {
+        client = mp::Client(listener.address(), {.authkey = key("key")});
+      } catch (const mp::OSError&) {
+        continue;  // dropped before it had its say
+      } catch (const mp::EOFError&) {
+        continue;
+      }
+      CHECK(client->recv<int>() == served++);
+    }
+    server.get();
+    enough = true;
+    for (auto& each : flood) each.get();
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "peers that came and were not accepted are let go of with the listener") {

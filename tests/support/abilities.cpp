@@ -11,6 +11,7 @@ bool names_crashes() {
   return platform::capabilities().crash_stacks && platform::capabilities().symbol_names;
 }
 bool survives_replacement() { return platform::capabilities().replaced_executable; }
+bool knows_what_was_sent() { return platform::capabilities().half_close; }
 bool drops_unreceived_handles() { return platform::capabilities().drops_unreceived_handles; }
 
 }  // namespace multiprocessing::test_support

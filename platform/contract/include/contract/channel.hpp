@@ -50,10 +50,15 @@ class Channel {
   /// Reads exactly buffer.size() bytes. Errors: as read_some, and broken if the stream ends first. Blocks.
   [[nodiscard]] Status read_all(std::span<std::byte> buffer, Deadline deadline,
                                 const Wakeup* wakeup = nullptr) noexcept;
-  /// Writes all or fails; after a failure the stream is of no further use. Errors: broken (peer gone;
-  /// never a signal), timed_out, cancelled, out_of_memory. Blocks while the peer does not read.
+  /// Writes all or fails; after a failure the stream is of no further use, unless `begun`, if not null, was
+  /// left as it was: then nothing went out. Errors: broken (peer gone; never a signal), timed_out, cancelled,
+  /// out_of_memory. Blocks while the peer does not read.
   [[nodiscard]] Status write_all(std::span<const std::byte> bytes, Deadline deadline,
-                                 const Wakeup* wakeup = nullptr) noexcept;
+                                 const Wakeup* wakeup = nullptr, bool* begun = nullptr) noexcept;
+  /// The same with two parts, one behind the other, which reach the peer together where the system can do so.
+  [[nodiscard]] Status write_both(std::span<const std::byte> head, std::span<const std::byte> body,
+                                  Deadline deadline, const Wakeup* wakeup = nullptr,
+                                  bool* begun = nullptr) noexcept;
 
   /// What to wait on (wait.hpp, event_loop.hpp): ready when read_some() would not say would_block. Stays
   /// owned by the channel, and the same for its life.

@@ -1,6 +1,7 @@
 // The door of a listener: takes what connects, lets each peer prove itself, and keeps those that did until
 // somebody accepts them. All of it happens in the reactor's thread, which never waits for a peer: one that is
-// silent has five seconds, and goes before its time when 64 others stand behind it.
+// silent has five seconds, and goes before its time when 64 others stand behind it, or when the system has no
+// descriptor left for one of them.
 #pragma once
 
 #include <cstdint>
@@ -78,11 +79,15 @@ class Admission : public std::enable_shared_from_this<Admission> {
   [[nodiscard]] bool take_one();
   void begin_handshake(platform::ConnectedStream stream);
   [[nodiscard]] platform::Status watch_peer(std::uint64_t number, Peer& peer);
+  void give_up(std::uint64_t number);
   [[nodiscard]] bool hear(std::uint64_t number);
   /// False when it is decided.
   [[nodiscard]] bool hear(Peer& peer);
   void settle(std::uint64_t number);
   void drop(std::uint64_t number, const char* why);
+  /// Drops who has waited longest without the key. False if there is nobody: who has it is not dropped.
+  bool drop_oldest(const char* why);
+  [[nodiscard]] static bool is_unproved(const Peers::value_type& entry) noexcept;
   void let_go(Peer& peer) noexcept;
   void tear_down() noexcept;
   // Anywhere.

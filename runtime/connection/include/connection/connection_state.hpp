@@ -9,6 +9,7 @@
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
+#include "connection/turn.hpp"
 #include "contract/channel.hpp"
 
 namespace multiprocessing::detail {
@@ -46,7 +47,8 @@ class ConnectionState {
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
   [[noreturn]] void fail_to_receive(const platform::Error& error);
   [[nodiscard]] platform::Status put(platform::Channel& channel, std::span<const std::byte> body,
-                                     std::span<const std::intptr_t> handles, const platform::Wakeup* wakeup);
+                                     std::span<const std::intptr_t> handles, const platform::Wakeup* wakeup,
+                                     bool& begun);
   void break_seal(std::vector<std::byte>& body);
 
   const bool readable_;
@@ -55,8 +57,8 @@ class ConnectionState {
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
   std::shared_ptr<platform::Channel> channel_;
-  std::mutex sending_;
-  std::mutex receiving_;
+  runtime::Turn sending_;
+  runtime::Turn receiving_;
   runtime::MessageReader reader_;
   std::optional<runtime::Seal> seal_;
 };

@@ -47,6 +47,8 @@ class Handshake {
   [[nodiscard]] virtual std::vector<std::byte> begin() = 0;
   /// The peer's next message. Throws as begin().
   [[nodiscard]] virtual Answer hear(std::span<const std::byte> message) = 0;
+  /// Whether the peer has proved that it holds the key; it may still have questions.
+  [[nodiscard]] virtual bool peer_has_key() const noexcept = 0;
   /// After it was accepted: what seals the messages that follow; nothing if they need no seal.
   [[nodiscard]] virtual std::optional<SealKeys> seal() const { return std::nullopt; }
 };

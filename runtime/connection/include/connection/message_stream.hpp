@@ -16,10 +16,10 @@
 namespace multiprocessing::runtime {
 
 /// Sends one message. Errors: as Channel::write_all and send_handles; invalid_argument (too many handles).
-/// After one of them the stream is of no further use. Blocks.
+/// After one of them the stream is of no further use, unless `begun` is still false. Blocks.
 [[nodiscard]] platform::Status send_message(platform::Channel& channel, std::span<const std::byte> body,
                                             std::span<const platform::RawHandle> handles,
-                                            const platform::Wakeup* wakeup);
+                                            const platform::Wakeup* wakeup, bool& begun);
 
 /// Receives messages one after the other. What has come of one stays here when a wait is given up.
 class MessageReader {

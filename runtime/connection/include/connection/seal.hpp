@@ -20,7 +20,9 @@ class Seal {
   explicit Seal(const SealKeys& keys) noexcept : keys_(keys) {}
 
   /// The next message to be sent, with its seal behind.
-  [[nodiscard]] std::vector<std::byte> close(std::span<const std::byte> body);
+  [[nodiscard]] std::vector<std::byte> close(std::span<const std::byte> body) const;
+  /// It was sent: the next one has the next number.
+  void count_sent() noexcept { ++sent_; }
   /// Takes the seal off the next message received; false if it is not the peer's, or not the next.
   [[nodiscard]] bool open(std::vector<std::byte>& body) noexcept;
 

@@ -13,5 +13,7 @@ namespace multiprocessing::test_support {
 [[nodiscard]] bool survives_replacement();
 /// A handle that was sent and never received is closed with its connection.
 [[nodiscard]] bool drops_unreceived_handles();
+/// After a write to a pipe was given up it is known whether any of it went out.
+[[nodiscard]] bool knows_what_was_sent();
 
 }  // namespace multiprocessing::test_support

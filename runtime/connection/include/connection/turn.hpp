@@ -1,0 +1,36 @@
+// Whose turn it is: a lock that a StopToken can end the wait for, since its holder may wait for a peer for
+// ever.
+#pragma once
+
+#include <multiprocessing/stop_token.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+namespace multiprocessing::runtime {
+
+/// Thread-safe. Held from the making of a Turn::Holder to its end.
+class Turn {
+ public:
+  class Holder {
+   public:
+    /// Waits until the turn is free. Throws CancelledError when it had to wait and `stop` was set.
+    Holder(Turn& turn, const StopToken& stop) : turn_(turn) { turn_.take(stop); }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+    ~Holder() { turn_.give_back(); }
+
+   private:
+    Turn& turn_;
+  };
+
+ private:
+  void take(const StopToken& stop);
+  void give_back() noexcept;
+
+  std::mutex mutex_;  ///< of taken_; never held while waiting
+  std::condition_variable free_;
+  bool taken_ = false;
+};
+
+}  // namespace multiprocessing::runtime

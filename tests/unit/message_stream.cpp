@@ -1,0 +1,140 @@
+// Messages on a stream: what a wait that is given up leaves behind, lengths that lie, and taking turns.
+#include "connection/message_stream.hpp"
+
+#include <doctest/doctest.h>
+#include <multiprocessing/errors.hpp>
+#include <multiprocessing/stop_token.hpp>
+
+#include <array>
+#include <future>
+#include <string_view>
+#include <vector>
+
+#include "connection/turn.hpp"
+#include "contract/capabilities.hpp"
+#include "contract/handle_transfer.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/messages.hpp"
+#include "test_support/results.hpp"
+#include "test_support/watchdog.hpp"
+
+namespace unit_message_stream {
+
+namespace mp = multiprocessing;
+namespace platform = multiprocessing::platform;
+using namespace mp::runtime;
+using namespace mp::test_support;
+using platform::Condition;
+using platform::Deadline;
+
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+platform::Wakeup fired() {
+  auto wakeup = must(platform::Wakeup::create());
+  wakeup.notify();
+  return wakeup;
+}
+
+TEST_SUITE("unit.message_stream") {
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a wait for announced handles that do not come can be given up, and taken up") {
+    if (!platform::capabilities().handle_transfer) return;
+    auto [left, right] = must(platform::channel_pair());
+    using namespace std::string_view_literals;
+    must(left.write_all(bytes("\xff\xff\xff\xfe\0\0\0\0\0\0\0\3\0\0\0\1"sv), patience()));
+    MessageReader reader;
+    CHECK(must(reader.wait_for_header(right, patience(), nullptr)) == 3);
+    const auto wakeup = fired();
+    CHECK(outcome(reader.take(right, Deadline::never(), &wakeup)) == Condition::cancelled);
+    const platform::RawHandle raw = left.get();
+    must(platform::send_handles(left, std::span(&raw, 1), patience()));
+    CHECK(outcome(reader.take(right, Deadline::never(), &wakeup)) == Condition::cancelled);
+    must(left.write_all(bytes("abc"), patience()));
+    const auto message = must(reader.take(right, patience(), nullptr));
+    CHECK(message.body.size() == 3);
+    CHECK(message.handles.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "handles that find no room can be given up") {
+    if (!platform::capabilities().drops_unreceived_handles) return;
+    auto [left, right] = must(platform::channel_pair());
+    const auto wakeup = fired();
+    const std::vector<std::byte> much(100'000);
+    while (left.write_all(much, Deadline::now())) continue;
+    const platform::RawHandle raw = left.get();
+    platform::Status sent;
+    while (sent) sent = platform::send_handles(left, std::span(&raw, 1), Deadline::never(), &wakeup);
+    CHECK(outcome(sent) == Condition::cancelled);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a message of which nothing went out is told from one that was begun") {
+    auto [left, right] = must(platform::channel_pair());
+    const auto wakeup = fired();
+    const std::vector<std::byte> message(5'000'000, std::byte{7});
+    bool begun = false;
+    CHECK(outcome(send_message(left, message, {}, &wakeup, begun)) == Condition::cancelled);
+    CHECK(begun);
+    if (!platform::capabilities().half_close) return;  // there nobody knows
+    begun = false;
+    CHECK(outcome(send_message(left, message, {}, &wakeup, begun)) == Condition::cancelled);
+    CHECK_FALSE(begun);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "nothing is allocated for a length that is a lie") {
+    using namespace std::string_view_literals;
+    for (const auto header : {"\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff"sv, "\x7f\xff\xff\xff"sv}) {
+      auto [left, right] = must(platform::channel_pair());
+      must(left.write_all(bytes(header), patience()));
+      must(left.write_all(bytes("some"), patience()));
+      left.close();
+      MessageReader reader;
+      CHECK(outcome(reader.wait_for_header(right, patience(), nullptr)) == success);
+      CHECK(outcome(reader.take(right, patience(), nullptr)) == Condition::broken);
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "headers that are none, and too many handles, are corrupt") {
+    using namespace std::string_view_literals;
+    for (const auto header : {"\xff\xff\xff\xfd"sv, "\x80\0\0\0"sv, "\xff\xff\xff\xff\x80\0\0\0\0\0\0\0"sv,
+                              "\xff\xff\xff\xfe\0\0\0\0\0\0\0\3\xff\xff\xff\xff"sv,
+                              "\xff\xff\xff\xfe\0\0\0\0\0\0\0\3\0\0\x10\1"sv}) {
+      auto [left, right] = must(platform::channel_pair());
+      must(left.write_all(bytes(header), patience()));
+      MessageReader reader;
+      CHECK(outcome(reader.wait_for_header(right, patience(), nullptr)) == Condition::corrupt);
+    }
+  }
+
+  TEST_CASE("turns: one at a time, and a wait for one ends with a stop") {
+    Turn turn;
+    mp::StopSource source;
+    {
+      const Turn::Holder first(turn, {});
+      auto second = std::async(std::launch::async, [&] { const Turn::Holder holder(turn, source.token()); });
+      source.request_stop();
+      CHECK_THROWS_AS(second.get(), mp::CancelledError);
+      CHECK_THROWS_AS(Turn::Holder(turn, source.token()), mp::CancelledError);
+    }
+    const Turn::Holder free(turn, source.token());  // no wait, no error
+  }
+
+  TEST_CASE("turns: everybody gets one") {
+    Turn turn;
+    int count = 0;
+    std::vector<std::future<void>> all;
+    for (int i = 0; i < 4; ++i)
+      all.push_back(std::async(std::launch::async, [&] {
+        const mp::StopSource source;
+        for (int n = 0; n < 2000; ++n) {
+          const Turn::Holder holder(turn, n % 2 == 0 ? source.token() : mp::StopToken());
+          ++count;
+        }
+      }));
+    for (auto& each : all) each.get();
+    CHECK(count == 8000);
+  }
+}
+
+}  // namespace unit_message_stream
