@@ -4,8 +4,8 @@
 // which then sends what was found so far. After the report the previous action is put back and the signal
 // takes its course: a fault by returning to the instruction, anything else by raising it again.
 // Where the unwinder cannot step over the trampoline that called the handler (LLVM's with musl on x86-64) the
-// report ends with the function that failed. Stack overflow is reported for the thread that armed; other
-// threads have no alternate stack. Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
+// report has the callers that keep a frame pointer. Stack overflow is reported for the thread that armed;
+// other threads have no alternate stack. Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
 #include "contract/crash.hpp"
 
 #include <algorithm>
@@ -96,6 +96,27 @@ void add_frame(std::uintptr_t address) {
   record.frames[record.frame_count++] = frame;
 }
 
+// The callers by their frame pointers: each points to the caller's, with the return address above it. Who
+// keeps none may have left anything in that register, so that what does not lead outwards on a stack, or back
+// into code, ends the walk. A function that calls nothing has its return address in `link`, if there is such
+// a register.
+void add_frames_by_pointers(const posix::MachineContext& context, std::uintptr_t link) {
+  constexpr std::uintptr_t widest_frame = 1024 * 1024;
+  const ImageSnapshot* images = known_images;
+  std::uintptr_t below = context.stack_pointer;
+  std::uintptr_t frame = context.frame_pointer;
+  while (images != nullptr && frame % sizeof(void*) == 0 && frame >= below && frame - below < widest_frame) {
+    std::array<std::uintptr_t, 2> kept;  // the caller's frame pointer, the return address
+    std::memcpy(kept.data(), reinterpret_cast<const void*>(frame), sizeof(kept));
+    if (images->find(kept[1]) == nullptr) break;
+    if (link != 0 && link != kept[1] && images->find(link) != nullptr) add_frame(link - 1);
+    link = 0;
+    add_frame(kept[1] - 1);
+    below = frame + sizeof(kept);
+    frame = kept[0];
+  }
+}
+
 // The frames from the interrupted instruction outwards. A jump to where no code is leaves the unwinder
 // without a clue; the caller's address is then where the call put it.
 void add_frames(const posix::MachineContext& context) {
@@ -114,11 +135,15 @@ void add_frames(const posix::MachineContext& context) {
     return;
   }
   const ImageSnapshot* images = known_images;
-  if (images == nullptr || images->find(pc) != nullptr) return;
-  const std::uintptr_t caller = context.link_register != 0
-                                    ? context.link_register
-                                    : *reinterpret_cast<const std::uintptr_t*>(context.stack_pointer);
-  if (images->find(caller) != nullptr) add_frame(caller - 1);
+  if (images == nullptr) return;
+  std::uintptr_t link = context.link_register;
+  if (images->find(pc) == nullptr) {
+    const std::uintptr_t caller =
+        link != 0 ? link : *reinterpret_cast<const std::uintptr_t*>(context.stack_pointer);
+    if (images->find(caller) != nullptr) add_frame(caller - 1);
+    link = 0;
+  }
+  add_frames_by_pointers(context, link);
 }
 
 // Sent by kill(), raise(), abort() and the like, and not by a fault: the kernel's own codes are small

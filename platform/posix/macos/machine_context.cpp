@@ -10,9 +10,9 @@ MachineContext read_machine_context(const void* context) noexcept {
   const auto& state = static_cast<const ucontext_t*>(context)->uc_mcontext->__ss;
 #if defined(__arm64__)
   return {arm_thread_state64_get_pc(state), arm_thread_state64_get_sp(state),
-          arm_thread_state64_get_lr(state)};
+          arm_thread_state64_get_lr(state), arm_thread_state64_get_fp(state)};
 #else
-  return {state.__rip, state.__rsp, 0};
+  return {state.__rip, state.__rsp, 0, state.__rbp};
 #endif
 }
 

@@ -5,8 +5,8 @@ namespace multiprocessing::platform::posix::facts {
 
 inline constexpr const char* system = "macos";
 inline constexpr bool fork_is_default = false;
-inline constexpr bool crash_stacks = false;
-inline constexpr bool symbol_names = false;
+inline constexpr bool crash_stacks = true;
+inline constexpr bool symbol_names = true;
 inline constexpr bool transfer_keeps_handles = false;
 
 }  // namespace multiprocessing::platform::posix::facts

@@ -1,4 +1,4 @@
-// The type whose type_info watches exceptions pass.
+// The type whose type_info watches exceptions pass. Leaves: libstdcxx/, libcxx/.
 #pragma once
 
 #include "contract/throw_trace.hpp"
@@ -6,7 +6,7 @@
 namespace multiprocessing::platform::posix {
 
 /// Never thrown. The destructor is declared and never defined, so that no compiler emits a type_info for
-/// this type: ours, in throw_witness.cpp, takes that place.
+/// this type: ours, in the leaf, takes that place.
 class ThrowWitness {
  public:
   virtual ~ThrowWitness();

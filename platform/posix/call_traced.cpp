@@ -1,7 +1,7 @@
-// Throw traces with libstdc++ (Itanium C++ ABI). A throw first searches for a handler, with the stack
-// still whole, and asks the type_info of every catch clause on its way. The clause below catches a type
-// whose type_info (throw_witness.cpp) notes the stack when it is asked, and says no; the search goes on as
-// if it were not there. An exception that is handled further in never gets here.
+// Throw traces by the Itanium C++ ABI. A throw first searches for a handler, with the stack still whole, and
+// asks the type_info of every catch clause on its way. The clause below catches a type whose type_info
+// (libstdcxx/ or libcxx/, by the runtime of the build) notes the stack when it is asked, and says no; the
+// search goes on as if it were not there. An exception that is handled further in never gets here.
 // https://itanium-cxx-abi.github.io/cxx-abi/abi-eh.html, 1.3 and 2.5
 #include "throw_witness.hpp"
 
