@@ -17,7 +17,12 @@ constexpr std::int32_t with_handles = -2;
 constexpr std::size_t short_header = 4, long_header = 12, handle_header = 16;
 // Up to here one write for header and body is cheaper than two; Python draws the line at the same place.
 constexpr std::size_t joined_up_to = 16 * 1024;
-constexpr std::size_t first_read = 64 * 1024;
+// Zeroed right before it is read into, while it is still in the cache.
+constexpr std::size_t read_at_once = 256 * 1024;
+// So much is asked of the allocator at once, and later sixteen times what has come: a length may be a lie,
+// and memory that nobody touches costs nothing.
+constexpr std::size_t believed = 16 * 1024 * 1024;
+constexpr std::size_t believed_for_each = 16;
 
 template <class Number>
 void put(std::byte* place, Number number) noexcept {
@@ -52,6 +57,15 @@ Header header_for(std::uint64_t body, std::size_t handles) noexcept {
   put(header.bytes.data() + long_header, static_cast<std::uint32_t>(handles));
   header.size = handle_header;
   return header;
+}
+
+/// Makes room for the bytes that come next.
+void make_room(std::vector<std::byte>& body, std::size_t filled, std::uint64_t size) {
+  const auto at_most = [&](std::size_t wanted) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(size, wanted));
+  };
+  if (body.capacity() == filled) body.reserve(at_most(std::max(believed, filled * believed_for_each)));
+  body.resize(at_most(std::min(body.capacity(), filled + read_at_once)));
 }
 
 }  // namespace
@@ -125,10 +139,7 @@ platform::Result<MessageReader::Message> MessageReader::take(platform::Channel& 
   if (!fetched) return fetched.error();
   auto& body = message_.body;
   while (filled_ < size_) {
-    // What is asked for grows with what has come: nothing is allocated for a length that is a lie.
-    if (body.size() == filled_)
-      body.resize(
-          static_cast<std::size_t>(std::min<std::uint64_t>(size_, std::max(first_read, filled_ * 2))));
+    if (body.size() == filled_) make_room(body, filled_, size_);
     const auto count = channel.read_some(std::span(body).subspan(filled_), deadline, wakeup);
     if (!count) return count.error();
     if (*count == 0) return platform::Error{Condition::broken, 0, "recv"};

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdio>
 #include <string>
 
@@ -44,6 +45,8 @@ void install_watchdog() {
 }
 
 unsigned cases_run() { return passed_filters; }
+
+void allow_minutes(int minutes) { watch_over(watched_name(), std::chrono::minutes(minutes)); }
 
 void skip(std::string_view reason) {
   std::printf("[skipped] %s: %.*s\n", watched_name().c_str(), static_cast<int>(reason.size()), reason.data());

@@ -11,6 +11,9 @@ void install_watchdog();
 /// How many test cases the filters let through, once the run has ended: a misspelt suite name must not pass.
 [[nodiscard]] unsigned cases_run();
 
+/// From now on the running test case may take so long, where the watchdog's usual limit is too short.
+void allow_minutes(int minutes);
+
 /// Says that the running test case is skipped, and why; the caller returns then. CI collects these lines.
 void skip(std::string_view reason);
 
