@@ -7,6 +7,7 @@
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
+#include <multiprocessing/pool.hpp>
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/spawn.hpp>
 #include <multiprocessing/timeout.hpp>
@@ -125,6 +126,12 @@ class MULTIPROCESSING_EXPORT Context {
     return multiprocessing::Client(std::move(address), std::move(options), std::move(stop));
   }
   using Listener = multiprocessing::Listener;
+  /// Its workers have this context's start method, whatever `options.context` says.
+  [[nodiscard]] multiprocessing::Pool Pool(int processes = multiprocessing::process_cpu_count(),
+                                           PoolOptions options = {}) const {
+    options.context = PoolContext(method_);
+    return multiprocessing::Pool(processes, std::move(options));
+  }
 
   [[nodiscard]] multiprocessing::Process& current_process() const {
     return multiprocessing::current_process();

@@ -7,6 +7,7 @@
 #include <multiprocessing/stop_token.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -29,6 +30,8 @@ class MULTIPROCESSING_EXPORT FutureCore {
   /// The first of these two decides; later ones are ignored (false).
   bool set_result(std::vector<std::byte> bytes);
   bool set_exception(std::exception_ptr exception);
+  /// An exception that is made when somebody asks for it, in his thread.
+  bool set_failure(std::function<std::exception_ptr()> make);
   /// What cancel() does to the work itself.
   void on_cancel(std::function<void()> stop_work);
   /// True if the work was still going on; the future then answers CancelledError.
@@ -42,6 +45,8 @@ class MULTIPROCESSING_EXPORT FutureCore {
   const std::vector<std::byte>& bytes(Duration timeout, const StopToken& stop) const;
   [[nodiscard]] std::exception_ptr exception(Duration timeout, const StopToken& stop) const;
   void add_done_callback(std::function<void()> callback);
+  /// A handle that is ready once the result is there; open as long as this lives. Throws OSError.
+  [[nodiscard]] std::intptr_t waitable() const;
 
  private:
   struct State;

@@ -13,8 +13,10 @@
 #include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
 #include <multiprocessing/native_handle.hpp>
+#include <multiprocessing/pool.hpp>
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/spawn.hpp>
 #include <multiprocessing/stop_token.hpp>
+#include <multiprocessing/task.hpp>
 #include <multiprocessing/timeout.hpp>
 #include <multiprocessing/wait.hpp>

@@ -341,10 +341,11 @@ void disarm_crash_reports() noexcept {
 // Older tables are kept: a handler may be reading one. There is one for each library that was loaded.
 void refresh_crash_images() {
   static std::mutex mutex;
-  static auto& tables = *new std::vector<std::unique_ptr<const ImageSnapshot>>;
+  static auto& tables = *new std::vector<std::shared_ptr<const ImageSnapshot>>;
   const std::lock_guard lock(mutex);
-  tables.push_back(std::make_unique<const ImageSnapshot>(ImageSnapshot::take()));
+  tables.push_back(std::make_shared<const ImageSnapshot>(ImageSnapshot::take()));
   known_images = tables.back().get();
+  ImageSnapshot::remember(tables.back());
 }
 
 bool crash_reports_survive_overflow_in_threads() noexcept { return false; }

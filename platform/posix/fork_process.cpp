@@ -10,6 +10,7 @@
 #include "child.hpp"
 #include "contract/fault.hpp"
 #include "error.hpp"
+#include "image_snapshot.hpp"
 #include "signals.hpp"
 #include "start.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 
 // The child's side: what belongs to the parent is let go.
 void become_child(std::span<const RawHandle> close_in_child, posix::Watch& watch) {
+  posix::ImageSnapshot::stay_with_remembered();
   posix::forget_dropped_children();
   posix::forget_waiting_threads();
   watch = {};

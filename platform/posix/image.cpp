@@ -4,6 +4,7 @@
 // symbolic link and its target are one image. Manual pages: dl_iterate_phdr(3), dlopen(3), realpath(3).
 #include "contract/image.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -111,6 +112,27 @@ ImageSnapshot ImageSnapshot::take() {
     return false;
   });
   return snapshot;
+}
+
+namespace {
+// Never destroyed: children may be forked while static objects go. Written in one thread at a time, see
+// refresh_crash_images(); read in forked children, which have one thread when they begin.
+std::shared_ptr<const ImageSnapshot>& remembered() {
+  static auto& snapshot = *new std::shared_ptr<const ImageSnapshot>;
+  return snapshot;
+}
+std::atomic<bool> forked = false;
+}  // namespace
+
+void ImageSnapshot::remember(std::shared_ptr<const ImageSnapshot> snapshot) {
+  remembered() = std::move(snapshot);
+}
+
+void ImageSnapshot::stay_with_remembered() noexcept { forked = true; }
+
+std::shared_ptr<const ImageSnapshot> ImageSnapshot::current() {
+  if (forked && remembered() != nullptr) return remembered();
+  return std::make_shared<const ImageSnapshot>(take());
 }
 
 const ImageSnapshot::Range* ImageSnapshot::find(std::uintptr_t address) const noexcept {

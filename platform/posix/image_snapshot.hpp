@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct ImageSnapshot {
   std::vector<Range> ranges;  ///< the executable segments
 
   [[nodiscard]] static ImageSnapshot take();
+  /// The images as they are; in a forked child those that were known before the fork, if any were: another
+  /// thread of its parent may have held the loader's lock.
+  [[nodiscard]] static std::shared_ptr<const ImageSnapshot> current();
+  /// What current() answers in children that are forked from now on.
+  static void remember(std::shared_ptr<const ImageSnapshot> snapshot);
+  /// In a forked child.
+  static void stay_with_remembered() noexcept;
   /// The range that holds `address`, or nullptr. Async-signal-safe.
   [[nodiscard]] const Range* find(std::uintptr_t address) const noexcept;
 };

@@ -48,7 +48,8 @@ void read_group(const ImageSnapshot& snapshot, std::uint64_t hash, const FileGro
 }  // namespace
 
 std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses) {
-  const ImageSnapshot snapshot = ImageSnapshot::take();
+  const auto current = ImageSnapshot::current();
+  const ImageSnapshot& snapshot = *current;
   std::vector<FrameLocation> frames;
   frames.reserve(addresses.size());
   for (const void* address : addresses) {
@@ -64,7 +65,8 @@ std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses)
 }
 
 std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames) {
-  const ImageSnapshot snapshot = ImageSnapshot::take();
+  const auto current = ImageSnapshot::current();
+  const ImageSnapshot& snapshot = *current;
   std::map<std::uint64_t, FileGroup> groups;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     if (frames[i].image == 0) continue;

@@ -1,10 +1,12 @@
 // The processes that this one has started: who runs, who has ended unseen, and what happens to them at the
 // end of the program.
 #include <algorithm>
+#include <atomic>
 #include <multiprocessing/freeze_support.hpp>
 #include <set>
 #include <utility>
 
+#include "launch/exit_rule.hpp"
 #include "launch/process_state.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
@@ -16,6 +18,14 @@ std::mutex& registry_mutex() noexcept {
   static std::mutex& instance = *new std::mutex;  // outlives every static Process of the application
   return instance;
 }
+
+namespace {
+std::atomic<void (*)()> prepare_exit{nullptr};
+std::atomic<bool> exit_begun{false};
+}  // namespace
+
+void at_exit_rule(void (*prepare)()) noexcept { prepare_exit = prepare; }
+bool exit_rule_has_begun() noexcept { return exit_begun; }
 
 }  // namespace multiprocessing::runtime
 
@@ -139,6 +149,8 @@ void Registry::run_exit_rule() noexcept {
 }
 
 void run_exit_rule() noexcept {
+  runtime::exit_begun = true;
+  if (auto* const prepare = runtime::prepare_exit.load()) quietly(prepare);
   // No memory for a registry: nothing was started either.
   quietly([] { Registry::instance().run_exit_rule(); });
 }

@@ -6,11 +6,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "contract/process.hpp"
+#include "contract/wait.hpp"
 #include "support/callbacks.hpp"
 #include "support/deadline.hpp"
+#include "support/errors.hpp"
 #include "support/log.hpp"
 
 namespace multiprocessing::detail {
@@ -24,6 +27,9 @@ struct FutureCore::State {
   bool cancelled = false;
   std::vector<std::byte> bytes;
   std::exception_ptr exception;  ///< bytes or this, once done; neither changes any more then
+  std::function<std::exception_ptr()> make_exception;  ///< called once, by the first who asks
+  std::once_flag exception_made;
+  std::optional<platform::Wakeup> wakeup;  ///< for waitable()
   std::function<void()> stop_work;
   std::vector<std::function<void()>> callbacks;
 
@@ -31,6 +37,15 @@ struct FutureCore::State {
   /// stops the work.
   template <class Fill>
   bool settle(Fill fill, bool stopping);
+
+  /// What it ended with in place of a result, once done.
+  std::exception_ptr failure() {
+    std::call_once(exception_made, [this] {
+      if (make_exception) exception = make_exception();
+      make_exception = nullptr;
+    });
+    return exception;
+  }
 };
 
 namespace {
@@ -64,6 +79,7 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     const std::lock_guard lock(mutex);
     fill();
     done = true;
+    if (wakeup) wakeup->notify();
     waiting.swap(callbacks);
     changed.notify_all();
   }
@@ -83,6 +99,10 @@ bool FutureCore::set_result(std::vector<std::byte> bytes) {
 
 bool FutureCore::set_exception(std::exception_ptr exception) {
   return state_->settle([&] { state_->exception = std::move(exception); }, false);
+}
+
+bool FutureCore::set_failure(std::function<std::exception_ptr()> make) {
+  return state_->settle([&] { state_->make_exception = std::move(make); }, false);
 }
 
 bool FutureCore::cancel() {
@@ -143,14 +163,23 @@ bool FutureCore::wait(Duration timeout, const StopToken& stop) const {
 
 const std::vector<std::byte>& FutureCore::bytes(Duration timeout, const StopToken& stop) const {
   if (!wait(timeout, stop)) throw TimeoutError("the future has no result within the time");
-  if (state_->exception) std::rethrow_exception(state_->exception);
+  if (const auto failure = state_->failure()) std::rethrow_exception(failure);
   return state_->bytes;
 }
 
 std::exception_ptr FutureCore::exception(Duration timeout, const StopToken& stop) const {
   if (!wait(timeout, stop)) throw TimeoutError("the future has no result within the time");
   if (state_->cancelled) std::rethrow_exception(state_->exception);
-  return state_->exception;
+  return state_->failure();
+}
+
+std::intptr_t FutureCore::waitable() const {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->wakeup) {
+    state_->wakeup.emplace(runtime::value_or_throw(platform::Wakeup::create(), "a result"));
+    if (state_->done) state_->wakeup->notify();
+  }
+  return state_->wakeup->waitable();
 }
 
 void FutureCore::add_done_callback(std::function<void()> callback) {

@@ -148,6 +148,10 @@ class MULTIPROCESSING_EXPORT Encoder : public Coder {
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {buffer_.get(), size_}; }
+  /// Drops what was written after the first `size` bytes; handles stay.
+  void shrink_to(std::size_t size) noexcept {
+    if (size < size_) size_ = size;
+  }
   /// Empty again; the memory is kept.
   void clear() noexcept;
 

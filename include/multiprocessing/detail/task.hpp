@@ -121,7 +121,6 @@ struct Call<F, CallShape<R, TypeList<P...>, TypeList<Stored...>>> {
     return hash;
   }
 
- private:
   static F read_function(const void* function, [[maybe_unused]] Decoder& arguments) {
     if constexpr (is_function_pointer<F>) {
       return reinterpret_cast<F>(const_cast<void*>(function));
@@ -132,6 +131,7 @@ struct Call<F, CallShape<R, TypeList<P...>, TypeList<Stored...>>> {
     }
   }
 
+ private:
   template <std::size_t... i>
   static void run_with(F function, [[maybe_unused]] Decoder& arguments, Encoder* result,
                        std::index_sequence<i...>) {

@@ -70,9 +70,11 @@ class Self {
   /// of this process that the application forked: the requests are not for it.
   [[nodiscard]] bool begin_following() noexcept;
   void stop_following() noexcept { following_ = false; }
-  /// How many threads watch the parent or follow it.
+  /// How many threads the library has besides the reactor's and that of callbacks: they hold no lock while a
+  /// process forks that its child could want.
   [[nodiscard]] int own_threads() const noexcept { return own_threads_; }
   void add_own_thread() noexcept { ++own_threads_; }
+  void remove_own_thread() noexcept { --own_threads_; }
 
   /// Becomes the child that `settings` describe. Before any thread of ours runs.
   void become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked);

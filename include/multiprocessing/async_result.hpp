@@ -1,0 +1,107 @@
+// The result of a task that a pool runs. Python: `multiprocessing.pool.AsyncResult`, `MapResult`.
+#pragma once
+
+#include <multiprocessing/duration.hpp>
+#include <multiprocessing/errors.hpp>
+#include <multiprocessing/futures.hpp>
+#include <multiprocessing/native_handle.hpp>
+#include <multiprocessing/stop_token.hpp>
+#include <multiprocessing/wait.hpp>
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace multiprocessing {
+
+/// Runs a function somewhere else: in the thread of a window, of an event loop.
+using Post = std::function<void(std::function<void()>)>;
+
+/// The result of a task that may still run. Copies name the same result. Thread-safe.
+template <class R>
+class AsyncResult {
+ public:
+  explicit AsyncResult(std::shared_ptr<detail::FutureCore> core) noexcept : core_(std::move(core)) {}
+
+  /// Waits for the result, or throws what the task threw: with its own type if that is the standard library's
+  /// or ours, else as RemoteError; WorkerDied; TimeoutError (within `timeout`, or of the task itself);
+  /// CancelledError. Any number of times.
+  R get(Duration timeout = infinite, StopToken stop = {}) const {
+    return detail::decode_result<R>(core_->bytes(timeout, stop));
+  }
+  /// Waits until the result is there; false if the time was over first. Throws CancelledError.
+  bool wait(Duration timeout = infinite, StopToken stop = {}) const { return core_->wait(timeout, stop); }
+  [[nodiscard]] bool ready() const { return core_->done(); }
+  /// Whether it ended without an exception. Throws ValueError while it is not ready.
+  [[nodiscard]] bool successful() const {
+    if (!ready()) throw ValueError("successful(): the result is not ready");
+    return exception() == nullptr;
+  }
+  /// Stops the task, also while it runs: then its worker is stopped and replaced. True unless it had ended.
+  bool cancel() const { return core_->cancel(); }
+
+  /// Calls `f` with the result once it is there, at once if it is; not after a failure. In this thread, or in
+  /// one of the library's that does nothing else; with via() where that posts it. What `f` throws is logged.
+  /// Python: `callback`.
+  template <std::invocable<R> F>
+  requires(!std::is_void_v<R>) const AsyncResult& on_success(F f) const {
+    return when_done([f = std::move(f)](const AsyncResult& self) mutable {
+      if (self.successful()) f(self.get());
+    });
+  }
+  template <std::invocable<> F>
+  requires std::is_void_v<R>
+  const AsyncResult& on_success(F f) const {
+    return when_done([f = std::move(f)](const AsyncResult& self) mutable {
+      if (self.successful()) f();
+    });
+  }
+  /// The same for a failure. Python: `error_callback`.
+  template <std::invocable<std::exception_ptr> F>
+  const AsyncResult& on_error(F f) const {
+    return when_done([f = std::move(f)](const AsyncResult& self) mutable {
+      if (const auto error = self.exception()) f(error);
+    });
+  }
+  /// The same result, whose callbacks run where `post` puts them.
+  [[nodiscard]] AsyncResult via(Post post) const {
+    AsyncResult copy = *this;
+    copy.post_ = std::make_shared<const Post>(std::move(post));
+    return copy;
+  }
+
+  /// For connection::wait(): ready when the result is. Valid as long as a copy of this lives.
+  [[nodiscard]] Waitable waitable() const {
+    return Waitable(NativeHandle((NativeHandle::native_type)core_->waitable()));
+  }
+  operator Waitable() const { return waitable(); }
+
+  [[nodiscard]] const std::shared_ptr<detail::FutureCore>& core() const noexcept { return core_; }
+
+ private:
+  [[nodiscard]] std::exception_ptr exception() const {
+    try {
+      return core_->exception(infinite, {});
+    } catch (const CancelledError&) {
+      return std::current_exception();
+    }
+  }
+
+  template <class F>
+  const AsyncResult& when_done(F f) const {
+    auto call = std::make_shared<F>(std::move(f));
+    core_->add_done_callback([self = *this, call] {
+      if (self.post_ == nullptr) return (*call)(self);
+      (*self.post_)([self, call] { (*call)(self); });
+    });
+    return *this;
+  }
+
+  std::shared_ptr<detail::FutureCore> core_;
+  std::shared_ptr<const Post> post_;
+};
+
+}  // namespace multiprocessing

@@ -1,0 +1,227 @@
+// Which chunk goes to which worker, and what their results mean.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "pool/function_record.hpp"
+#include "pool/pool_core.hpp"
+#include "support/deadline.hpp"
+#include "support/reactor.hpp"
+
+namespace multiprocessing::detail {
+
+using runtime::TaskFrame;
+using runtime::TaskFrameKind;
+using runtime::TaskFrameReader;
+
+// ---- handing out; the mutex is held
+
+bool PoolCore::take_next(Assignment& next) {
+  while (!again_.empty()) {
+    next = std::move(again_.front());
+    again_.pop_front();
+    if (!next.job->over()) return true;
+  }
+  while (!queue_.empty()) {
+    auto& job = queue_.front();
+    next = Assignment();
+    next.job = job;
+    if (!job->over() && job->next(next.chunk)) {
+      next.one_by_one = !job->options().timeout.is_infinite();
+      return true;
+    }
+    queue_.pop_front();
+  }
+  return false;
+}
+
+bool PoolCore::next_may_run_ahead() const {
+  return again_.empty() && !queue_.empty() && queue_.front()->may_run_ahead();
+}
+
+const PoolCore::Function& PoolCore::function_of(const runtime::PoolJob& job) {
+  const auto& described = job.function();
+  const auto key =
+      std::pair<const void*, const void*>(described.target.descriptor, described.target.function);
+  const auto found = functions_.find(key);
+  if (found != functions_.end()) return found->second;
+  runtime::FunctionRecord record{runtime::describe_target(described.target, std::string(described.type_name)),
+                                 false, reinterpret_cast<std::uintptr_t>(key.first),
+                                 reinterpret_cast<std::uintptr_t>(key.second)};
+  record.in_program = record.target.descriptor.main_executable &&
+                      (!record.target.has_function || record.target.function.main_executable);
+  Encoder encoder;
+  encode(encoder, record);
+  Function function{static_cast<std::uint32_t>(functions_.size()),
+                    {encoder.bytes().begin(), encoder.bytes().end()}};
+  return functions_.emplace(key, std::move(function)).first->second;
+}
+
+void PoolCore::assign(Worker& worker, Assignment next) {
+  const auto& function = function_of(*next.job);
+  const std::size_t before = worker.out.size();
+  if (worker.knows.size() <= function.number) worker.knows.resize(function.number + 1);
+  if (!worker.knows[function.number]) {
+    TaskFrame naming;
+    naming.kind = TaskFrameKind::function;
+    naming.function = function.number;
+    append_frame(worker.out, naming, function.record);
+    worker.knows[function.number] = true;
+  }
+  next.number = ++last_number_;
+  TaskFrame frame;
+  frame.kind = TaskFrameKind::task;
+  frame.function = function.number;
+  frame.task = next.number;
+  frame.first = next.done;
+  frame.count = next.chunk.count;
+  frame.one_by_one = next.one_by_one ? 1 : 0;
+  append_frame(worker.out, frame, next.job->function().state, next.chunk.items);
+  next.wire_size = worker.out.size() - before;
+  next.microseconds = 0;
+  worker.unread += next.wire_size;
+  worker.sent.push_back(std::move(next));
+  ++worker.assigned;
+}
+
+void PoolCore::dispatch() {
+  // Every worker gets one before any gets two.
+  for (std::size_t level = 1;; ++level) {
+    bool may_take_more = false;
+    for (const auto& worker : workers_) {
+      if (!worker->available() || worker->sent.size() >= level || worker->depth() < level) continue;
+      if (settings_.maxtasksperchild && worker->assigned >= *settings_.maxtasksperchild) continue;
+      if (level > 1 && !next_may_run_ahead()) continue;
+      Assignment next;
+      if (!take_next(next)) {
+        may_take_more = false;
+        break;
+      }
+      const bool is_head = worker->sent.empty();
+      assign(*worker, std::move(next));
+      if (is_head) begin_head(worker);
+      may_take_more = may_take_more || worker->depth() > level;
+    }
+    if (!may_take_more) break;
+  }
+  for (const auto& worker : workers_)
+    if (!worker->flush()) give_up(worker);
+}
+
+void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
+  const auto& timeout = worker->sent.front().job->options().timeout;
+  worker->head_deadline = runtime::deadline_after(timeout);
+  if (timeout.is_infinite()) return;
+  // One timer is enough for many tasks: when it comes too early it is set again.
+  if (!worker->timer_at.is_never() && worker->timer_at.remaining() <= worker->head_deadline.remaining())
+    return;
+  set_timer(worker);
+}
+
+void PoolCore::set_timer(const std::shared_ptr<Worker>& worker) {
+  const auto timer =
+      runtime::reactor().at(worker->head_deadline, [pool = weak_from_this(), weak = std::weak_ptr(worker)] {
+        const auto self = pool.lock();
+        const auto late = weak.lock();
+        if (self != nullptr && late != nullptr) self->on_timer(late);
+      });
+  if (!timer) return;
+  worker->timer_at = worker->head_deadline;
+  worker->timers = {*timer};
+}
+
+void PoolCore::retire_if_done(Worker& worker) {
+  if (!worker.available() || !worker.sent.empty()) return;
+  const bool used_up = settings_.maxtasksperchild && worker.assigned >= *settings_.maxtasksperchild;
+  const bool over = phase_ != Phase::running && open_.empty();
+  if (!used_up && !over) return;
+  worker.retiring = true;
+  TaskFrame end;
+  end.kind = TaskFrameKind::end;
+  append_frame(worker.out, end);
+  worker.flush();  // who cannot be told has ended
+}
+
+void PoolCore::end_idle_workers() {
+  for (const auto& worker : workers_) retire_if_done(*worker);
+}
+
+// ---- results; the mutex is held
+
+bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  const TaskFrame& frame = worker->reader.frame();
+  if (worker->sent.empty()) return false;
+  auto& head = worker->sent.front();
+  const bool is_failure = frame.kind == TaskFrameKind::failed;
+  const std::uint32_t count = is_failure ? 1 : frame.count;
+  if (frame.task != head.number || frame.first != head.done || count == 0 || count > head.left())
+    return false;
+  if (!worker->doomed && !head.job->over()) {
+    Delivery delivery{head.job, head.chunk.first + head.done, count, {}, nullptr};
+    if (is_failure)
+      delivery.failure = std::make_shared<TaskFailure>(std::move(worker->reader.body()));
+    else
+      delivery.bytes = std::move(worker->reader.body());
+    deliveries.push_back(std::move(delivery));
+  }
+  head.done += count;
+  head.kills = 0;
+  head.microseconds += frame.microseconds;
+  const bool complete = head.left() == 0;
+  if (complete) {
+    constexpr double weight = 0.25;  // of the newest
+    const auto took = static_cast<double>(head.microseconds);
+    worker->pace = worker->pace > 1e8 ? took : worker->pace + weight * (took - worker->pace);
+    worker->unread -= head.wire_size;
+    worker->sent.pop_front();
+  }
+  if (!worker->sent.empty()) begin_head(worker);
+  if (complete) retire_if_done(*worker);
+  return true;
+}
+
+bool PoolCore::take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  switch (worker->reader.frame().kind) {
+    case TaskFrameKind::ready:
+      worker->ready = true;
+      start_failures_ = 0;
+      retire_if_done(*worker);  // it may have come too late
+      return true;
+    case TaskFrameKind::unusable:
+      worker->unusable = std::make_shared<TaskFailure>(std::move(worker->reader.body()));
+      return true;
+    case TaskFrameKind::results:
+    case TaskFrameKind::failed:
+      return take_result(worker, deliveries);
+    default:
+      return false;
+  }
+}
+
+bool PoolCore::read_results(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  constexpr int at_once = 1024;  // frames, so that no worker keeps the others waiting
+  for (int i = 0; i < at_once; ++i) switch (worker->reader.advance(*worker->channel)) {
+      case TaskFrameReader::State::complete:
+        if (take_frame(worker, deliveries)) break;
+        return false;
+      case TaskFrameReader::State::waiting:
+        return true;
+      case TaskFrameReader::State::ended:
+      case TaskFrameReader::State::corrupt:
+        return false;
+    }
+  return true;
+}
+
+void PoolCore::deliver(Deliveries& deliveries) {
+  for (auto& delivery : deliveries) {
+    if (delivery.failure)
+      delivery.job->failed(delivery.first, std::move(delivery.failure));
+    else
+      delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
+  }
+  for (const auto& delivery : deliveries)
+    if (delivery.job->over()) forget(*delivery.job);
+}
+
+}  // namespace multiprocessing::detail

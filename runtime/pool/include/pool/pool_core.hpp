@@ -1,0 +1,130 @@
+// The untyped half of a pool: who works for it, which chunk is in whose hands, and what happens when a worker
+// dies. The assignment is the pool's alone: workers share nothing, so that the death of one concerns nobody
+// but the task in its hands.
+//
+// One mutex guards all of it. It is held for moments: never while a process is started, while anything
+// blocks, or while a job is told of a result. The reactor's thread reads results and notices deaths; a thread
+// that lives only as long as workers are missing starts them.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <multiprocessing/detail/pool_core.hpp>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "contract/clock.hpp"
+#include "launch/identity.hpp"
+#include "pool/pool_job.hpp"
+#include "pool/pool_worker.hpp"
+
+namespace multiprocessing::detail {
+
+class PoolCore : public std::enable_shared_from_this<PoolCore> {
+ public:
+  explicit PoolCore(PoolSettings settings);
+  PoolCore(const PoolCore&) = delete;
+  PoolCore& operator=(const PoolCore&) = delete;
+  ~PoolCore();
+
+  /// Once, before anything else.
+  void start();
+  /// Throws as check_running().
+  void submit(const std::shared_ptr<runtime::PoolJob>& job);
+  /// A job that was submitted has chunks again.
+  void more(const std::shared_ptr<runtime::PoolJob>& job);
+  /// The job is over: what was not begun is dropped, and workers that run its tasks are stopped.
+  void cancel(const runtime::PoolJob& job);
+  /// The job is over by itself.
+  void forget(const runtime::PoolJob& job);
+
+  void check_owner() const;
+  void check_running() const;
+  void close();
+  /// With `wait` it returns when all workers have ended.
+  void terminate(bool wait);
+  bool join(Duration timeout, const StopToken& stop);
+  [[nodiscard]] int size() const noexcept { return settings_.processes; }
+  /// How many chunks keep all workers busy.
+  [[nodiscard]] std::size_t appetite() const;
+  [[nodiscard]] std::vector<int> pids() const;
+  void stop_workers(bool kill);
+  [[nodiscard]] bool owned() const noexcept;
+  [[nodiscard]] bool is_executor() const noexcept { return settings_.executor; }
+
+ private:
+  using Worker = runtime::PoolWorker;
+  using Assignment = runtime::Assignment;
+  enum class Phase : std::uint8_t { running, closed, terminated };
+  /// What jobs are told once the mutex is given back.
+  struct Delivery {
+    std::shared_ptr<runtime::PoolJob> job;
+    std::uint64_t first = 0;
+    std::uint32_t count = 0;
+    std::vector<std::byte> bytes;
+    std::shared_ptr<const TaskFailure> failure;
+  };
+  using Deliveries = std::vector<Delivery>;
+  struct Function {
+    std::uint32_t number;
+    std::vector<std::byte> record;
+  };
+
+  // Assignment; the mutex is held.
+  void dispatch();
+  bool take_next(Assignment& next);
+  [[nodiscard]] bool next_may_run_ahead() const;
+  void assign(Worker& worker, Assignment next);
+  const Function& function_of(const runtime::PoolJob& job);
+  void begin_head(const std::shared_ptr<Worker>& worker);
+  void set_timer(const std::shared_ptr<Worker>& worker);
+  void retire_if_done(Worker& worker);
+  void end_idle_workers();
+
+  // Results; the mutex is held.
+  bool read_results(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  bool take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  bool take_result(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  void deliver(Deliveries& deliveries);
+
+  // Workers.
+  [[nodiscard]] std::shared_ptr<Worker> start_worker();
+  void add_worker(const std::shared_ptr<Worker>& worker);
+  [[nodiscard]] int missing() const;
+  void replace_missing();
+  void keep_up();
+  void note_start_failure(std::shared_ptr<const TaskFailure> failure);
+  void doom(const std::shared_ptr<Worker>& worker);
+  void give_up(const std::shared_ptr<Worker>& worker);
+  bool on_input(const std::shared_ptr<Worker>& worker);
+  bool on_ended(const std::shared_ptr<Worker>& worker);
+  void on_timer(const std::shared_ptr<Worker>& worker);
+  void take_back(Worker& worker, Deliveries& deliveries);
+  void blame(Worker& worker, Assignment head, Deliveries& deliveries);
+  void abort_all(const std::shared_ptr<const TaskFailure>& failure);
+
+  const PoolSettings settings_;
+  const int owner_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Phase phase_ = Phase::running;
+  std::vector<std::shared_ptr<Worker>> workers_;
+  int starting_ = 0;
+  bool keeping_up_ = false;
+  int start_failures_ = 0;  ///< in a row
+  std::shared_ptr<const TaskFailure> broken_;
+  std::uint64_t last_number_ = 0;
+  std::deque<Assignment> again_;                         ///< what was in the hands of workers that died
+  std::deque<std::shared_ptr<runtime::PoolJob>> queue_;  ///< jobs that have chunks
+  std::map<const runtime::PoolJob*, std::weak_ptr<runtime::PoolJob>> open_;
+  std::map<std::pair<const void*, const void*>, Function> functions_;
+};
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,59 @@
+// The tasks of one call of a pool: where its chunks come from, and what becomes of their results.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <multiprocessing/detail/pool_core.hpp>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace multiprocessing::runtime {
+
+/// What is handed to a worker at once.
+struct TaskChunk {
+  std::uint64_t first = 0;  ///< its first task's position in the call
+  std::uint32_t count = 0;
+  std::span<const std::byte> items;
+  std::shared_ptr<const void> owner;  ///< of the bytes
+};
+
+class PoolJob : public std::enable_shared_from_this<PoolJob> {
+ public:
+  PoolJob(detail::ChunkFunction function, TaskOptions options)
+      : function_(std::move(function)), options_(std::move(options)) {}
+  PoolJob(const PoolJob&) = delete;
+  PoolJob& operator=(const PoolJob&) = delete;
+  virtual ~PoolJob() = default;
+
+  [[nodiscard]] const detail::ChunkFunction& function() const noexcept { return function_; }
+  [[nodiscard]] const TaskOptions& options() const noexcept { return options_; }
+  /// Nobody wants more of its results, or all are there.
+  [[nodiscard]] bool over() const noexcept { return over_.load(std::memory_order_acquire); }
+  /// Whether several of its chunks may wait at one worker while another is idle.
+  [[nodiscard]] virtual bool may_run_ahead() const noexcept { return true; }
+
+  /// The next chunk, if there is one now. The pool's mutex is held.
+  virtual bool next(TaskChunk& chunk) = 0;
+
+  // Without the pool's mutex, in any thread; they run no function of the user's. What comes after the end is
+  // ignored.
+  virtual void succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) = 0;
+  virtual void failed(std::uint64_t task, std::shared_ptr<const detail::TaskFailure> failure) = 0;
+  /// The failure of all that have no result yet.
+  virtual void abort(std::shared_ptr<const detail::TaskFailure> failure) = 0;
+  /// Pulls what is left of the inputs, which may be the user's code.
+  virtual void drain() {}
+
+ protected:
+  void set_over() noexcept { over_.store(true, std::memory_order_release); }
+
+ private:
+  const detail::ChunkFunction function_;
+  const TaskOptions options_;
+  std::atomic<bool> over_{false};
+};
+
+}  // namespace multiprocessing::runtime

@@ -1,0 +1,87 @@
+// One worker as its pool sees it: its process, its channel, and the chunks that were handed to it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <multiprocessing/detail/pool_core.hpp>
+#include <optional>
+#include <vector>
+
+#include "contract/channel.hpp"
+#include "contract/event_loop.hpp"
+#include "launch/process_state.hpp"
+#include "pool/pool_job.hpp"
+#include "pool/task_frame.hpp"
+
+namespace multiprocessing::runtime {
+
+/// A chunk in the hands of a worker, or waiting to be handed out again.
+struct Assignment {
+  std::shared_ptr<PoolJob> job;
+  TaskChunk chunk;
+  std::uint64_t number = 0;   ///< of this handing-out
+  std::uint32_t done = 0;     ///< items whose results are known
+  unsigned kills = 0;         ///< workers that died of the item after those
+  bool one_by_one = false;    ///< so that the item a worker dies of is known
+  std::size_t wire_size = 0;  ///< bytes in the channel until its result comes
+  std::uint64_t microseconds = 0;
+
+  [[nodiscard]] std::uint32_t left() const noexcept { return chunk.count - done; }
+};
+
+/// Writes that may block, in a thread of their own while there are any.
+class Feeder : public std::enable_shared_from_this<Feeder> {
+ public:
+  /// Throws OSError.
+  explicit Feeder(std::shared_ptr<platform::Channel> channel);
+  /// In order. Throws OSError (no thread).
+  void push(std::vector<std::byte> bytes);
+  [[nodiscard]] bool busy() const;
+  /// Gives up what was not written.
+  void abandon() noexcept;
+
+ private:
+  void run() noexcept;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// All members are guarded by the pool's mutex.
+struct PoolWorker {
+  std::shared_ptr<detail::ProcessState> process;
+  std::shared_ptr<platform::Channel> channel;
+  int pid = 0;
+  platform::EventLoop::Id input = 0;
+  platform::EventLoop::Id ended = 0;
+  bool ready = false;     ///< its initializer has returned
+  bool retiring = false;  ///< it was told that no more tasks come
+  bool doomed = false;    ///< it is being stopped
+  bool lost = false;      ///< because its channel has ended: most likely it is dying, of what it does
+  bool gone = false;
+  std::deque<Assignment> sent;  ///< the first is being run
+  std::size_t assigned = 0;     ///< chunks in all
+  std::vector<bool> knows;      ///< functions by number
+  TaskFrameReader reader;
+  std::vector<std::byte> out;  ///< to be written
+  std::size_t unread = 0;      ///< bytes that it may not have read yet
+  std::shared_ptr<Feeder> feeder;
+  double pace = 1e9;  ///< microseconds a chunk, a moving average
+  platform::Deadline head_deadline = platform::Deadline::never();
+  platform::Deadline timer_at = platform::Deadline::never();
+  std::vector<platform::EventLoop::Id> timers;  ///< to be cancelled at its end
+  std::shared_ptr<const detail::TaskFailure> unusable;
+
+  [[nodiscard]] bool available() const noexcept { return ready && !retiring && !doomed && !gone; }
+  /// How many chunks it may have at a time: as many short ones as hide the way to and fro.
+  [[nodiscard]] std::size_t depth() const noexcept {
+    constexpr double ahead = 100;  // microseconds
+    return pace >= ahead ? 1 : 1 + static_cast<std::size_t>(std::min(63.0, ahead / std::max(pace, 0.1)));
+  }
+  /// Writes what is in `out` without waiting for the worker. False: the channel is broken.
+  bool flush();
+};
+
+}  // namespace multiprocessing::runtime

@@ -1,0 +1,42 @@
+// What the templates of a pool call.
+#include <multiprocessing/pool.hpp>
+#include <string>
+#include <utility>
+
+#include "pool/pool_core.hpp"
+
+namespace multiprocessing::detail {
+
+std::shared_ptr<PoolCore> make_pool(PoolSettings settings) {
+  if (settings.processes < 1)
+    throw ValueError("a pool needs at least one process, not " + std::to_string(settings.processes));
+  if (settings.maxtasksperchild && *settings.maxtasksperchild == 0)
+    throw ValueError("maxtasksperchild is at least 1");
+  auto pool = std::make_shared<PoolCore>(std::move(settings));
+  pool->start();
+  return pool;
+}
+
+int pool_size(const PoolCore& pool) noexcept { return pool.size(); }
+void close_pool(PoolCore& pool) { pool.close(); }
+void terminate_pool(PoolCore& pool) { pool.terminate(true); }
+bool join_pool(PoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
+std::vector<int> pool_pids(PoolCore& pool) { return pool.pids(); }
+void stop_workers(PoolCore& pool, bool kill) { pool.stop_workers(kill); }
+void check_running(PoolCore& pool) { pool.check_running(); }
+
+void drop_pool(std::shared_ptr<PoolCore> pool) noexcept {
+  if (pool == nullptr) return;
+  if (!pool->owned()) {
+    // A copy in a forked child: another thread of the parent may have held its mutex.
+    static_cast<void>(new std::shared_ptr<PoolCore>(std::move(pool)));
+    return;
+  }
+  try {
+    pool->terminate(true);
+  } catch (...) {
+    // Without memory the workers are left to the end of the program.
+  }
+}
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,213 @@
+// A pool from its beginning to its end: submitting, closing, terminating, joining.
+#include "pool/pool_core.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "contract/process.hpp"
+#include "launch/exit_rule.hpp"
+#include "launch/registry_mutex.hpp"
+#include "support/deadline.hpp"
+#include "support/errors.hpp"
+#include "support/reactor.hpp"
+
+namespace multiprocessing::detail {
+namespace {
+
+/// The pools of this process and, in a forked child, copies of its parent's. Guarded by the registry's mutex,
+/// which a fork takes; never destroyed.
+std::set<PoolCore*>& pools() {
+  static auto& all = *new std::set<PoolCore*>;
+  return all;
+}
+
+/// Workers of a pool go with the program; those of an executor finish what they have.
+void end_pools() {
+  std::vector<std::shared_ptr<PoolCore>> living;
+  {
+    const std::scoped_lock lock(runtime::registry_mutex());
+    for (auto* pool : pools())
+      if (pool->owned())
+        if (auto kept = pool->weak_from_this().lock()) living.push_back(std::move(kept));
+  }
+  for (const auto& pool : living) {
+    if (pool->is_executor())
+      pool->close();
+    else
+      pool->terminate(false);
+  }
+}
+
+}  // namespace
+
+PoolCore::PoolCore(PoolSettings settings) : settings_(std::move(settings)), owner_(platform::current_pid()) {
+  runtime::at_exit_rule(&end_pools);
+  const std::scoped_lock lock(runtime::registry_mutex());
+  pools().insert(this);
+}
+
+PoolCore::~PoolCore() {
+  const std::scoped_lock lock(runtime::registry_mutex());
+  pools().erase(this);
+}
+
+bool PoolCore::owned() const noexcept { return owner_ == platform::current_pid(); }
+
+void PoolCore::check_owner() const {
+  if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
+}
+
+void PoolCore::start() {
+  // Before the reactor has a thread: a forked worker shall not be the copy of a process with threads.
+  std::vector<std::shared_ptr<Worker>> begun;
+  try {
+    for (int i = 0; i < settings_.processes; ++i) begun.push_back(start_worker());
+    const std::scoped_lock lock(mutex_);
+    while (!begun.empty()) {
+      const auto worker = std::move(begun.back());
+      begun.pop_back();
+      add_worker(worker);
+    }
+  } catch (...) {
+    for (const auto& worker : begun) {
+      worker->process->kill_quietly();
+      worker->process->done_reading();
+    }
+    terminate(true);
+    throw;
+  }
+}
+
+// ---- tasks
+
+void PoolCore::check_running() const {
+  check_owner();
+  const std::scoped_lock lock(mutex_);
+  if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
+  if (broken_) std::rethrow_exception(broken_->exception());
+}
+
+void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
+  check_running();
+  const std::scoped_lock lock(mutex_);
+  if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
+  open_.emplace(job.get(), job);
+  queue_.push_back(job);
+  dispatch();
+}
+
+void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
+  const std::scoped_lock lock(mutex_);
+  if (job->over()) return;
+  if (std::ranges::find(queue_, job) == queue_.end()) queue_.push_back(job);
+  dispatch();
+}
+
+void PoolCore::forget(const runtime::PoolJob& job) {
+  const std::scoped_lock lock(mutex_);
+  open_.erase(&job);
+  if (phase_ != Phase::running && open_.empty()) end_idle_workers();
+}
+
+void PoolCore::cancel(const runtime::PoolJob& job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& worker : workers_)
+      if (!worker->sent.empty() && worker->sent.front().job.get() == &job) doom(worker);
+  }
+  forget(job);
+}
+
+std::size_t PoolCore::appetite() const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t chunks = 2 * static_cast<std::size_t>(settings_.processes);
+  for (const auto& worker : workers_) chunks += 2 * worker->depth();
+  return chunks;
+}
+
+void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
+  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [key, weak] : open_)
+      if (auto job = weak.lock()) jobs.push_back(std::move(job));
+    open_.clear();
+    queue_.clear();
+    again_.clear();
+  }
+  for (const auto& job : jobs) job->abort(failure);
+}
+
+// ---- the end
+
+void PoolCore::close() {
+  check_owner();
+  const std::scoped_lock lock(mutex_);
+  if (phase_ == Phase::running) phase_ = Phase::closed;
+  if (open_.empty()) end_idle_workers();
+}
+
+void PoolCore::terminate(bool wait) {
+  check_owner();
+  {
+    const std::scoped_lock lock(mutex_);
+    phase_ = Phase::terminated;
+    for (const auto& worker : workers_) doom(worker);
+    changed_.notify_all();
+  }
+  abort_all(std::make_shared<TaskFailure>(
+      std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"))));
+  if (!wait) return;
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return workers_.empty() && !keeping_up_; });
+}
+
+bool PoolCore::join(Duration timeout, const StopToken& stop) {
+  check_owner();
+  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (phase_ == Phase::running)
+      throw ValueError("join(): the pool is still running; close or terminate it");
+    for (const auto& [key, weak] : open_)
+      if (auto job = weak.lock()) jobs.push_back(std::move(job));
+  }
+  for (const auto& job : jobs) job->drain();
+  jobs.clear();
+  const auto deadline = runtime::deadline_after(timeout);
+  const StopCallback wake(stop, [this] {
+    const std::scoped_lock lock(mutex_);
+    changed_.notify_all();
+  });
+  std::unique_lock lock(mutex_);
+  while (!workers_.empty() || keeping_up_) {
+    if (stop.stop_requested()) throw CancelledError("join(): a stop was requested");
+    if (deadline.expired()) return false;
+    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+    changed_.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+  }
+  return true;
+}
+
+std::vector<int> PoolCore::pids() const {
+  check_owner();
+  const std::scoped_lock lock(mutex_);
+  std::vector<int> pids;
+  for (const auto& worker : workers_) pids.push_back(worker->pid);
+  return pids;
+}
+
+void PoolCore::stop_workers(bool kill) {
+  check_owner();
+  const std::scoped_lock lock(mutex_);
+  for (const auto& worker : workers_) {
+    if (kill)
+      worker->process->kill_quietly();
+    else
+      doom(worker);
+  }
+}
+
+}  // namespace multiprocessing::detail

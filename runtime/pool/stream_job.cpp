@@ -1,0 +1,262 @@
+// The tasks of a call whose inputs come on demand: imap and its kin. Whoever takes outcomes also pulls
+// inputs, in his own thread, so many as keep the workers busy and no more: ten million of them take no more
+// memory than a hundred.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "contract/process.hpp"
+#include "pool/pool_core.hpp"
+#include "support/deadline.hpp"
+
+namespace multiprocessing::detail {
+
+class TaskStream::State final : public runtime::PoolJob {
+ public:
+  State(std::shared_ptr<PoolCore> pool, ChunkFunction function, TaskOptions options, bool ordered,
+        std::size_t buffer, Feed feed)
+      : PoolJob(std::move(function), options),
+        pool_(std::move(pool)),
+        ordered_(ordered),
+        buffer_(buffer),
+        feed_(std::move(feed)) {}
+
+  void watch_for_cancellation() {
+    if (!options().stop.stop_possible()) return;
+    stop_.emplace(options().stop, [weak = weak_from_this()] {
+      const auto self = std::static_pointer_cast<State>(weak.lock());
+      if (self == nullptr) return;
+      self->abort(std::make_shared<TaskFailure>(
+          std::make_exception_ptr(CancelledError("the tasks were given up: a stop was requested"))));
+      self->pool_->cancel(*self);
+    });
+  }
+
+  std::optional<Block> take(Duration timeout, const StopToken& stop) {
+    pool_->check_owner();
+    const auto deadline = runtime::deadline_after(timeout);
+    top_up();
+    const StopCallback wake(stop, [this] {
+      const std::scoped_lock lock(mutex_);
+      arrived_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (auto block = pop()) return block;
+      if (ended_ && taken_ == pulled_) return std::nullopt;
+      if (stop.stop_requested())
+        throw CancelledError("waiting for an outcome was given up: a stop was requested");
+      if (deadline.expired()) throw TimeoutError("no outcome within the time; nothing is lost");
+      constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+      arrived_.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+    }
+  }
+
+  /// Its consumer is gone.
+  void abandon() noexcept {
+    {
+      const std::scoped_lock lock(mutex_);
+      ended_ = true;
+      set_over();
+    }
+    pool_->forget(*this);
+    // Who pulls inputs at this moment, in join(), comes to an end first; then the inputs go, in the thread of
+    // their owner.
+    const std::scoped_lock feeding(feeding_);
+    feed_ = nullptr;
+  }
+
+  // ---- as a job
+
+  bool next(runtime::TaskChunk& chunk) override {
+    const std::scoped_lock lock(mutex_);
+    if (waiting_.empty()) return false;
+    chunk = std::move(waiting_.front());
+    waiting_.pop_front();
+    return true;
+  }
+
+  void succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) override {
+    note({first, count, std::move(bytes), nullptr});
+  }
+  void failed(std::uint64_t task, std::shared_ptr<const TaskFailure> failure) override {
+    note({task, 1, {}, std::move(failure)});
+  }
+  void abort(std::shared_ptr<const TaskFailure> failure) override {
+    const std::scoped_lock lock(mutex_);
+    if (over()) return;
+    aborted_ = std::move(failure);
+    if (!ended_) ++pulled_;  // the next input was not done either
+    ended_ = true;
+    set_over();
+    arrived_.notify_all();
+  }
+  void drain() override {
+    while (pull()) continue;
+  }
+
+ private:
+  [[nodiscard]] bool wants_more() const {
+    const std::size_t wanted = buffer_ > 0 ? buffer_ : pool_->appetite();
+    const std::scoped_lock lock(mutex_);
+    if (ended_) return false;
+    if (ahead_ >= wanted) return false;
+    // Large inputs: no more of them than it takes to keep every worker busy.
+    constexpr std::size_t many_bytes = 64 * 1024 * 1024;
+    return bytes_ahead_ < many_bytes || ahead_ < static_cast<std::size_t>(pool_->size());
+  }
+
+  void top_up() {
+    while (wants_more() && pull()) continue;
+  }
+
+  /// One chunk of inputs, which may be the user's code: without the mutex. False at their end.
+  bool pull() {
+    const std::scoped_lock feeding(feeding_);
+    {
+      const std::scoped_lock lock(mutex_);
+      if (ended_) return false;
+    }
+    auto chunk = feed_();
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!chunk || ended_) {
+        ended_ = true;
+        over_if_done();
+        arrived_.notify_all();
+      } else {
+        add(std::move(*chunk));
+      }
+    }
+    if (!chunk) {
+      if (over()) pool_->forget(*this);
+      return false;
+    }
+    pool_->more(shared_from_this());
+    return true;
+  }
+
+  /// The mutex is held.
+  void add(Chunk chunk) {
+    const std::uint64_t first = pulled_;
+    pulled_ += chunk.count;
+    ++ahead_;
+    if (chunk.failure) {
+      here_.emplace(key(first), Block{first, 1, {}, std::move(chunk.failure)});
+      sizes_.emplace(first, 0);
+      return;
+    }
+    auto bytes = std::make_shared<const Encoder>(std::move(chunk.bytes));
+    bytes_ahead_ += bytes->size();
+    sizes_.emplace(first, bytes->size());
+    waiting_.push_back({first, chunk.count, bytes->bytes(), bytes});
+    given_ += chunk.count;
+  }
+
+  void note(Block block) {
+    const std::scoped_lock lock(mutex_);
+    if (aborted_ || over()) return;
+    answered_ += block.count;
+    const auto place = key(block.first);
+    here_.emplace(place, std::move(block));
+    over_if_done();
+    arrived_.notify_all();
+  }
+
+  void over_if_done() {
+    if (ended_ && answered_ == given_ && waiting_.empty()) set_over();
+  }
+
+  /// By task, or in the order of arrival.
+  std::uint64_t key(std::uint64_t first) { return ordered_ ? first : arrivals_++; }
+
+  /// The mutex is held.
+  std::optional<Block> pop() {
+    if (!here_.empty() && (!ordered_ || here_.begin()->first == taken_)) {
+      Block block = std::move(here_.begin()->second);
+      here_.erase(here_.begin());
+      if (!ordered_) note_taken(block.first, block.count);
+      return taken(std::move(block));
+    }
+    if (aborted_ && taken_ < pulled_) return taken({next_missing(), 1, {}, aborted_});
+    return std::nullopt;
+  }
+
+  Block taken(Block block) {
+    taken_ += block.count;
+    // A chunk is no longer ahead when its first item is taken.
+    const auto size = sizes_.find(block.first);
+    if (size != sizes_.end()) {
+      bytes_ahead_ -= size->second;
+      --ahead_;
+      sizes_.erase(size);
+    }
+    return block;
+  }
+
+  // Which tasks were taken out of order: needed only to name those that are missing after an abort.
+  void note_taken(std::uint64_t first, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (first + i == low_) {
+        ++low_;
+        while (!high_.empty() && *high_.begin() == low_) {
+          high_.erase(high_.begin());
+          ++low_;
+        }
+      } else {
+        high_.insert(first + i);
+      }
+    }
+  }
+  std::uint64_t next_missing() {
+    if (ordered_) return taken_;
+    const std::uint64_t missing = low_;
+    note_taken(missing, 1);
+    return missing;
+  }
+
+  const std::shared_ptr<PoolCore> pool_;
+  const bool ordered_;
+  const std::size_t buffer_;
+  Feed feed_;           ///< null when its owner is gone
+  std::mutex feeding_;  ///< of feed_: held while inputs are pulled
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<runtime::TaskChunk> waiting_;
+  std::map<std::uint64_t, Block> here_;
+  std::map<std::uint64_t, std::size_t> sizes_;  ///< of chunks that are ahead, by their first task
+  std::size_t ahead_ = 0;
+  std::size_t bytes_ahead_ = 0;
+  std::uint64_t pulled_ = 0;    ///< tasks
+  std::uint64_t given_ = 0;     ///< of them those that workers have to do
+  std::uint64_t answered_ = 0;  ///< of those, the ones that are done
+  std::uint64_t taken_ = 0;
+  std::uint64_t arrivals_ = 0;
+  std::uint64_t low_ = 0;  ///< all before it were taken
+  std::set<std::uint64_t> high_;
+  bool ended_ = false;  ///< there are no more inputs
+  std::shared_ptr<const TaskFailure> aborted_;
+  std::optional<StopCallback> stop_;
+};
+
+TaskStream::TaskStream(std::shared_ptr<PoolCore> pool, ChunkFunction function, TaskOptions options,
+                       bool ordered, std::size_t buffer, Feed feed)
+    : state_(std::make_shared<State>(pool, std::move(function), options, ordered, buffer, std::move(feed))) {
+  if (options.stop.stop_requested()) throw CancelledError("the tasks were not begun: a stop was requested");
+  pool->submit(state_);
+  state_->watch_for_cancellation();
+}
+
+TaskStream::~TaskStream() { state_->abandon(); }
+
+std::optional<TaskStream::Block> TaskStream::take(Duration timeout, const StopToken& stop) {
+  return state_->take(timeout, stop);
+}
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,305 @@
+// The workers of a pool: how they are started, watched, stopped, and what is done when one dies.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "contract/system.hpp"
+#include "pool/pool_core.hpp"
+#include "support/errors.hpp"
+#include "support/log.hpp"
+#include "support/reactor.hpp"
+#include "worker.hpp"
+
+#include "launch/exit_rule.hpp"
+#include "launch/self.hpp"
+
+namespace multiprocessing::detail {
+
+using runtime::TaskFrameReader;
+
+namespace {
+
+/// How long a worker that was asked to end gets before it is killed.
+constexpr std::chrono::seconds grace(1);
+
+std::string capitalized(std::string word) {
+  if (!word.empty() && word[0] >= 'a' && word[0] <= 'z') word[0] = static_cast<char>(word[0] - 'a' + 'A');
+  if (word == "Forkserver") word = "ForkServer";
+  return word;
+}
+
+/// "ForkPoolWorker-3".
+std::string worker_name(const PoolSettings& settings) {
+  const auto method =
+      settings.start_method.empty() ? runtime::start_method_in_force() : settings.start_method;
+  auto lineage = runtime::self().lineage();
+  static std::atomic<std::uint32_t> last{0};
+  lineage.push_back(++last);
+  const std::string kind = settings.executor ? "Process" : capitalized(method) + "PoolWorker";
+  return runtime::default_name(kind.c_str(), lineage);
+}
+
+}  // namespace
+
+// ---- starting
+
+std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
+  auto ends = runtime::value_or_throw(platform::channel_pair(), "a pool's channel");
+  auto worker = std::make_shared<Worker>();
+  worker->channel = std::make_shared<platform::Channel>(std::move(ends.first));
+  ProcessOptions options;
+  options.name = worker_name(settings_);
+  options.daemon = !settings_.executor;
+  worker->process = std::make_shared<ProcessState>(StartWith{settings_.start_method.c_str(), "PoolWorker"},
+                                                   options, nullptr);
+  runtime::WorkerSubject subject(std::move(ends.second), settings_.initializer.get());
+  subject.set_state(worker->process);
+  worker->process->start(subject, true, {});
+  worker->pid = worker->process->pid().value_or(0);
+  return worker;
+}
+
+void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
+  auto& loop = runtime::reactor();
+  try {
+    const auto weak = weak_from_this();
+    worker->ended = runtime::value_or_throw(loop.watch(worker->process->sentinel_handle(),
+                                                       [weak, worker] {
+                                                         const auto self = weak.lock();
+                                                         return self != nullptr && self->on_ended(worker);
+                                                       }),
+                                            "a worker");
+    workers_.push_back(worker);
+    const auto input = loop.watch(worker->channel->readable(), [weak, worker] {
+      const auto self = weak.lock();
+      return self != nullptr && self->on_input(worker);
+    });
+    if (!input) doom(worker);  // its end will be seen
+    worker->input = input ? *input : 0;
+  } catch (...) {
+    worker->process->kill_quietly();
+    worker->process->done_reading();
+    throw;
+  }
+  if (phase_ == Phase::terminated || broken_) doom(worker);
+}
+
+int PoolCore::missing() const {
+  if (phase_ == Phase::terminated || broken_ || runtime::exit_rule_has_begun()) return 0;
+  if (phase_ == Phase::closed && open_.empty()) return 0;
+  return settings_.processes - static_cast<int>(workers_.size()) - starting_;
+}
+
+void PoolCore::replace_missing() {
+  if (keeping_up_ || missing() <= 0) return;
+  const auto begun = platform::run_in_background([self = shared_from_this()] { self->keep_up(); });
+  keeping_up_ = static_cast<bool>(begun);
+  if (begun) return;
+  // No thread to be had now: later.
+  static_cast<void>(runtime::reactor().at(platform::Deadline::after(grace), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    const std::scoped_lock lock(self->mutex_);
+    self->replace_missing();
+  }));
+}
+
+namespace {
+class OwnThread {
+ public:
+  OwnThread() { runtime::self().add_own_thread(); }
+  OwnThread(const OwnThread&) = delete;
+  OwnThread& operator=(const OwnThread&) = delete;
+  ~OwnThread() { runtime::self().remove_own_thread(); }
+};
+}  // namespace
+
+void PoolCore::keep_up() {
+  const OwnThread counted;
+  std::unique_lock lock(mutex_);
+  while (missing() > 0) {
+    ++starting_;
+    lock.unlock();
+    std::shared_ptr<Worker> worker;
+    std::exception_ptr failure;
+    try {
+      worker = start_worker();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    --starting_;
+    try {
+      if (worker) add_worker(worker);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (!failure) continue;
+    // With others at work it is a matter of patience: what is exhausted may be there again soon.
+    if (workers_.empty()) note_start_failure(std::make_shared<TaskFailure>(failure));
+    constexpr std::chrono::milliseconds pause(100);
+    changed_.wait_for(lock, pause, [this] { return missing() <= 0; });
+  }
+  keeping_up_ = false;
+  changed_.notify_all();
+}
+
+void PoolCore::note_start_failure(std::shared_ptr<const TaskFailure> failure) {
+  const int tolerated = settings_.processes + 3;
+  if (++start_failures_ <= tolerated || broken_) return;
+  if (settings_.executor) {
+    std::string text = "no worker of the executor could begin";
+    try {
+      std::rethrow_exception(failure->exception());
+    } catch (const std::exception& error) {
+      text += std::string(": ") + error.what();
+    } catch (...) {
+    }
+    failure = std::make_shared<TaskFailure>(std::make_exception_ptr(BrokenProcessPool(text)));
+  }
+  broken_ = std::move(failure);
+  for (const auto& worker : workers_) doom(worker);
+  // Told from the reactor, which holds no lock.
+  runtime::reactor().post([self = shared_from_this()] { self->abort_all(self->broken_); });
+}
+
+// ---- stopping
+
+void PoolCore::doom(const std::shared_ptr<Worker>& worker) {
+  if (worker->doomed || worker->gone) return;
+  worker->doomed = true;
+  try {
+    worker->process->send(platform::StopSignal::terminate, "terminate");
+  } catch (...) {
+    worker->process->kill_quietly();
+  }
+  const auto timer = runtime::reactor().at(platform::Deadline::after(grace), [weak = std::weak_ptr(worker)] {
+    if (const auto late = weak.lock()) late->process->kill_quietly();
+  });
+  if (timer)
+    worker->timers.push_back(*timer);
+  else
+    worker->process->kill_quietly();
+}
+
+// It has closed its end, which it does when it dies, or writes nonsense: it is of no use any more.
+void PoolCore::give_up(const std::shared_ptr<Worker>& worker) {
+  if (worker->doomed || worker->gone) return;
+  worker->lost = true;
+  doom(worker);
+}
+
+void PoolCore::on_timer(const std::shared_ptr<Worker>& worker) {
+  Deliveries deliveries;
+  {
+    const std::scoped_lock lock(mutex_);
+    worker->timer_at = platform::Deadline::never();
+    if (worker->gone || worker->doomed || worker->sent.empty()) return;
+    if (!worker->head_deadline.expired()) {
+      if (!worker->head_deadline.is_never()) set_timer(worker);
+      return;
+    }
+    auto& head = worker->sent.front();
+    const auto seconds = std::chrono::duration<double>(head.job->options().timeout.nanoseconds()).count();
+    const auto task = head.chunk.first + head.done;
+    deliveries.push_back({head.job,
+                          task,
+                          1,
+                          {},
+                          std::make_shared<TaskFailure>(std::make_exception_ptr(
+                              TimeoutError("task " + std::to_string(task) + " took longer than " +
+                                           std::to_string(seconds) + " s; its worker was stopped")))});
+    ++head.done;
+    head.kills = 0;
+    doom(worker);
+  }
+  deliver(deliveries);
+}
+
+// ---- the reactor's callbacks
+
+bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
+  Deliveries deliveries;
+  bool good = true;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (worker->gone) return false;
+    good = read_results(worker, deliveries);
+    if (!good) give_up(worker);
+    dispatch();
+  }
+  deliver(deliveries);
+  return good;
+}
+
+bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
+  Deliveries deliveries;
+  {
+    const std::scoped_lock lock(mutex_);
+    while (read_results(worker, deliveries) &&
+           worker->reader.advance(*worker->channel) == TaskFrameReader::State::complete)
+      if (!take_frame(worker, deliveries)) break;
+    if (!worker->process->advance()) return true;
+    worker->gone = true;
+    if (worker->feeder) worker->feeder->abandon();
+    std::erase(workers_, worker);
+    if (!worker->ready && (!worker->doomed || worker->lost)) {
+      auto failure = worker->unusable;
+      if (failure == nullptr)
+        failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
+            RuntimeError("a worker ended before it could take a task: " + worker->process->end_in_words())));
+      note_start_failure(std::move(failure));
+    }
+    take_back(*worker, deliveries);
+    replace_missing();
+    dispatch();
+    changed_.notify_all();
+  }
+  runtime::reactor().cancel(worker->input);
+  for (const auto timer : worker->timers) runtime::reactor().cancel(timer);
+  // The loop lets go of the handles after this callback.
+  runtime::reactor().post([worker] { worker->process->done_reading(); });
+  deliver(deliveries);
+  return false;
+}
+
+void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {
+  while (worker.sent.size() > 1) {
+    again_.push_front(std::move(worker.sent.back()));
+    worker.sent.pop_back();
+  }
+  if (worker.sent.empty()) return;
+  Assignment head = std::move(worker.sent.front());
+  worker.sent.clear();
+  if (head.job->over() || head.left() == 0) return;
+  if (worker.doomed && !worker.lost) {
+    again_.push_front(std::move(head));  // it was stopped for what is answered already
+  } else if (head.one_by_one || head.left() == 1) {
+    blame(worker, std::move(head), deliveries);
+  } else {
+    head.one_by_one = true;  // nobody knows which of them it was; the next time it will be known
+    again_.push_front(std::move(head));
+  }
+}
+
+void PoolCore::blame(Worker& worker, Assignment head, Deliveries& deliveries) {
+  const auto task = head.chunk.first + head.done;
+  const auto status = worker.process->exit_status().value_or(platform::ExitStatus{});
+  const auto reason = worker.process->end_in_words();
+  runtime::log(Level::info, "a worker (pid " + std::to_string(worker.pid) + ") died in task " +
+                                std::to_string(task) + ": " + reason);
+  if (head.kills >= head.job->options().retries.value_or(settings_.retries)) {
+    WorkerDied died(worker.pid, status.code, reason, static_cast<std::size_t>(task));
+    deliveries.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(std::move(died))});
+    ++head.done;
+    head.kills = 0;
+  } else {
+    ++head.kills;
+  }
+  if (head.left() > 0) again_.push_front(std::move(head));
+}
+
+}  // namespace multiprocessing::detail

@@ -1,0 +1,217 @@
+// ctest: timeout=300
+// Pools whose workers die, hang, close their channel or cannot begin.
+#include <doctest/doctest.h>
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <ranges>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "contract/process.hpp"
+#include "test_support/leak_check.hpp"
+#include "test_support/start_methods.hpp"
+
+namespace faults_pools {
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+using mp::test_support::LeakCheck;
+using mp::test_support::with_each_start_method;
+
+[[noreturn]] void die() { mp::platform::end_now(77); }
+void hang() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+int die_of_three(int x) {
+  if (x % 10 == 3) die();
+  return x;
+}
+int hang_at_three(int x) {
+  if (x % 10 == 3) hang();
+  return x;
+}
+int square(int x) { return x * x; }
+TEST_SUITE("faults.pools") {
+  TEST_CASE_FIXTURE(LeakCheck, "a worker that dies costs its task and no other") {
+    with_each_start_method([](mp::Context& context) {
+      mp::Pool pool = context.Pool(2);
+      CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
+      std::set<std::size_t> dead;
+      std::size_t good = 0;
+      for (auto& outcome : pool.imap_outcomes(die_of_three, std::views::iota(0, 40)))
+        if (outcome) {
+          ++good;
+          CHECK(*outcome == static_cast<int>(outcome.index()));
+        } else {
+          REQUIRE(outcome.died() != nullptr);
+          CHECK(outcome.died()->task() == outcome.index());
+          CHECK(outcome.died()->exitcode() == 77);
+          CHECK(outcome.died()->pid() > 0);
+          CHECK(outcome.died()->reason() == "exit 77");
+          CHECK_FALSE(outcome.died()->signal());
+          dead.insert(outcome.index());
+        }
+      CHECK(dead == std::set<std::size_t>{3, 13, 23, 33});
+      CHECK(good == 36);
+      CHECK(pool.apply(square, 5) == 25);
+    });
+  }
+
+  TEST_CASE("in a chunk the one that kills is found, and the others have their results") {
+    mp::Pool pool(2);
+    std::set<std::size_t> dead, good;
+    for (auto& outcome : pool.imap_outcomes(die_of_three, std::views::iota(0, 100), {.chunksize = 25}))
+      (outcome ? good : dead).insert(outcome.index());
+    CHECK(dead.size() == 10);
+    CHECK(good.size() == 90);
+    try {
+      pool.map(die_of_three, std::views::iota(0, 20));
+      FAIL("task 3 dies");
+    } catch (const mp::WorkerDied& died) {
+      CHECK(died.task() % 10 == 3);
+    }
+  }
+
+  TEST_CASE("a task is run again as often as it may be, then given up alone") {
+    auto [ours, theirs] = mp::Pipe();
+    static mp::Connection* line = nullptr;
+    mp::Pool pool(
+        1, {.initializer = {[](mp::Connection end) { line = new mp::Connection(std::move(end)); }, theirs},
+            .retries = 2});
+    const auto dies_twice = [](int x) {
+      line->send(x);
+      if (line->recv<bool>()) die();
+      return x;
+    };
+    auto result = pool.apply_async(dies_twice, 7);
+    for (const bool die_now : {true, true, false}) {
+      CHECK(ours.recv<int>() == 7);
+      ours.send(die_now);
+    }
+    CHECK(result.get() == 7);
+    auto lost = pool.apply_async(mp::TaskOptions{.retries = 1}, dies_twice, 8);
+    for (const bool die_now : {true, true}) {
+      CHECK(ours.recv<int>() == 8);
+      ours.send(die_now);
+    }
+    CHECK_THROWS_AS(lost.get(), mp::WorkerDied);
+    CHECK(pool.apply(square, 3) == 9);
+  }
+
+  TEST_CASE("a task that takes too long costs its worker and no other task") {
+    with_each_start_method([](mp::Context& context) {
+      mp::Pool pool = context.Pool(2);
+      std::set<std::size_t> late, good;
+      for (auto& outcome :
+           pool.imap_outcomes(hang_at_three, std::views::iota(0, 20), {.task = {.timeout = 500ms}})) {
+        if (outcome) {
+          good.insert(outcome.index());
+        } else {
+          CHECK_THROWS_AS(std::rethrow_exception(outcome.error()), mp::TimeoutError);
+          late.insert(outcome.index());
+        }
+      }
+      CHECK(late == std::set<std::size_t>{3, 13});
+      CHECK(good.size() == 18);
+      CHECK_THROWS_AS(pool.apply(mp::TaskOptions{.timeout = 100ms}, hang), mp::TimeoutError);
+      CHECK(pool.apply(mp::TaskOptions{.timeout = 1h}, square, 2) == 4);
+    });
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "cancel stops a task that runs, and one that waits") {
+    mp::Pool pool(1);
+    auto running = pool.apply_async(hang);
+    auto waiting = pool.apply_async(square, 2);
+    auto last = pool.apply_async(square, 3);
+    CHECK(waiting.cancel());
+    CHECK_THROWS_AS(waiting.get(), mp::CancelledError);
+    CHECK(running.cancel());
+    CHECK_FALSE(running.cancel());
+    CHECK_THROWS_AS(running.get(), mp::CancelledError);
+    CHECK(last.get() == 9);
+    mp::StopSource stop;
+    auto stopped = pool.apply_async(mp::TaskOptions{.stop = stop.token()}, hang);
+    auto stream = pool.imap(mp::TaskOptions{.stop = stop.token()}, square, std::views::iota(0));
+    stop.request_stop();
+    CHECK_THROWS_AS(stopped.get(), mp::CancelledError);
+    CHECK_THROWS_AS(stream.next(), mp::CancelledError);
+    CHECK_FALSE(stream.next());
+    CHECK_THROWS_AS(pool.apply_async(mp::TaskOptions{.stop = stop.token()}, square, 1), mp::CancelledError);
+    CHECK(pool.apply(square, 4) == 16);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "an initializer that fails is tried a few times, then told to all") {
+    with_each_start_method([](mp::Context& context) {
+      mp::Pool throwing(
+          2, {.initializer = {[] { throw std::domain_error("no database"); }}, .context = context});
+      auto pending = throwing.apply_async(square, 1);
+      CHECK_THROWS_AS(pending.get(), std::domain_error);
+      CHECK_THROWS_AS(throwing.apply(square, 1), std::domain_error);
+      mp::Pool leaving(1, {.initializer = {[] { mp::exit(3); }}, .context = context});
+      CHECK_THROWS_AS(leaving.apply_async(square, 1).get(), mp::RuntimeError);
+    });
+  }
+
+  TEST_CASE("workers killed from outside while they work change nothing with retries") {
+    with_each_start_method([](mp::Context& context) {
+      mp::Pool pool(2, {.retries = 100, .context = context});
+      std::atomic<bool> done = false;
+      std::atomic<int> kills = 0;
+      std::thread killer([&] {
+        while (!done) {
+          for (auto& child : mp::active_children()) {
+            child.kill();
+            ++kills;
+            child.join();
+            if (done || kills > 20) break;
+          }
+          if (kills > 20) break;
+        }
+      });
+      long long sum = 0, count = 0;
+      for (auto& outcome : pool.imap_outcomes(square, std::views::iota(0, 5000))) {
+        REQUIRE(outcome);
+        sum += *outcome;
+        ++count;
+      }
+      done = true;
+      killer.join();
+      CHECK(count == 5000);
+      CHECK(sum == 41654167500LL);
+      CHECK(kills > 0);
+    });
+  }
+
+  TEST_CASE("a forked copy of the process may neither use nor end the pool") {
+    if (!mp::test_support::can_fork()) return;
+    mp::Pool pool(1);
+    mp::ForkProcess child([&pool] {
+      try {
+        static_cast<void>(pool.apply(square, 2));
+        mp::exit(1);
+      } catch (const mp::AssertionError&) {
+        mp::Pool taken = std::move(pool);
+      }
+    });
+    child.start();
+    child.join();
+    CHECK(child.exitcode() == 0);
+    CHECK(pool.apply(square, 3) == 9);
+  }
+
+  TEST_CASE("a pool in a child, and its end with the child") {
+    with_each_start_method([](mp::Context& context) {
+      CHECK(context.call(
+                [](int x) {
+                  mp::Pool pool(2);
+                  return pool.apply(square, x);
+                },
+                6) == 36);
+    });
+  }
+}
+
+}  // namespace faults_pools
