@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -416,8 +417,10 @@ TEST_SUITE("parity.connections") {
   // ---- TestInvalidHandle
 
   TEST_CASE("test_invalid_handles") {
-    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(44977608), mp::OSError);
-    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(-1), mp::OSError);
+    for (const std::intptr_t number : {std::intptr_t{44977608}, std::intptr_t{-1}}) {
+      const mp::NativeHandle handle((mp::NativeHandle::native_type)number);
+      CHECK_THROWS_AS((void)mp::Connection::from_native_handle(handle), mp::OSError);
+    }
   }
 
   // ---- OtherTest
