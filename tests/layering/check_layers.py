@@ -29,6 +29,7 @@ ALLOWED = {
     "tests/api/": PUBLIC + TESTS,
     "tests/parity/": PUBLIC + TESTS,
     "tests/faults/": PUBLIC + TESTS + CONTRACT,
+    "tests/fuzz/": PUBLIC + CONTRACT + TESTS + [folder + r"/.+" for folder in RUNTIME],
     "tests/support/": PUBLIC + TESTS + CONTRACT,
     "tests/backend/": PUBLIC + TESTS + CONTRACT + SYSTEM + BOOST,
     "tests/compile_fail/": PUBLIC,

@@ -1,0 +1,28 @@
+# Every fuzz/*.cpp but replay.cpp is a target of libFuzzer, and fuzz/corpus/<name> what it begins with. CTest
+# replays the corpora by replay.cpp. A build with MULTIPROCESSING_SANITIZE=fuzzer-no-link,address,undefined (by
+# clang) has the fuzzer instead:   fuzz_archive -max_total_time=300 FOLDER tests/fuzz/corpus/archive
+file(GLOB fuzz_targets CONFIGURE_DEPENDS fuzz/*.cpp)
+set(fuzz_replay "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/replay.cpp")
+set_property(GLOBAL APPEND PROPERTY mp_known_test_sources ${fuzz_targets})
+list(REMOVE_ITEM fuzz_targets "${fuzz_replay}")
+set(fuzz_programs "")
+foreach(file IN LISTS fuzz_targets)
+  get_filename_component(stem "${file}" NAME_WE)
+  add_executable(fuzz_${stem} "${file}")
+  list(APPEND fuzz_programs fuzz_${stem})
+  target_link_libraries(fuzz_${stem} PRIVATE mp_flags ${support} ${runtime_headers} mp_contract mp_boost mp_fmt
+    multiprocessing::multiprocessing)
+  set_target_properties(fuzz_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}")
+  set(fuzz_arguments "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${stem}")
+  if(MULTIPROCESSING_SANITIZE MATCHES "fuzzer")
+    target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+    list(PREPEND fuzz_arguments -runs=0)
+  else()
+    target_sources(fuzz_${stem} PRIVATE "${fuzz_replay}")
+  endif()
+  mp_read_marker("${file}")
+  add_test(NAME fuzz.${stem} COMMAND fuzz_${stem} ${fuzz_arguments})
+  mp_set_test_properties(fuzz.${stem} faults MULTIPROCESSING_TEST_PROGRAM=1)
+  set_property(TEST fuzz.${stem} APPEND PROPERTY LABELS program)
+endforeach()
+add_custom_target(fuzz_programs DEPENDS ${fuzz_programs})
