@@ -87,12 +87,20 @@ class Channel::State {
   }
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer, Deadline deadline,
                                               const Wakeup* wakeup) const noexcept {
+    const bool unlimited = is_socket() && wakeup == nullptr && deadline.is_never();
     for (;;) {
-      auto count = read_some(buffer);
+      auto count = unlimited ? read_waiting(buffer) : read_some(buffer);
       if (count || count.error().condition != Condition::would_block) return count;
       if (auto status = posix::wait_for_stream(fd(), POLLIN, deadline, wakeup); !status)
         return status.error();
     }
+  }
+  // In one call, where nothing else can end the wait. A socket that others made O_NONBLOCK says EAGAIN.
+  [[nodiscard]] Result<std::size_t> read_waiting(std::span<std::byte> buffer) const noexcept {
+    const std::size_t size = fault_cut(Call::channel_read, buffer.size());
+    const long count = posix::retried([&] { return ::recv(fd(), buffer.data(), size, 0); });
+    if (count == -1 && errno != ECONNRESET) return posix::last_error("recv");
+    return static_cast<std::size_t>(std::max(count, 0L));
   }
   [[nodiscard]] Status write_both(View head, View body, Deadline deadline, const Wakeup* wakeup,
                                   bool* begun) const noexcept {
@@ -117,6 +125,8 @@ class Channel::State {
 
  private:
   [[nodiscard]] long send_both(View head, View body) const noexcept {
+    constexpr int flags = MSG_DONTWAIT | posix::os::send_flags;
+    if (body.empty()) return posix::retried([&] { return ::send(fd(), head.data(), head.size(), flags); });
     iovec parts[2] = {};
     std::size_t count = 0;
     for (const View part : {head, body}) {
@@ -127,7 +137,7 @@ class Channel::State {
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-    return posix::retried([&] { return ::sendmsg(fd(), &message, MSG_DONTWAIT | posix::os::send_flags); });
+    return posix::retried([&] { return ::sendmsg(fd(), &message, flags); });
   }
 
   // Otherwise errno is EAGAIN.

@@ -1,0 +1,98 @@
+// The floor of pipes on POSIX systems: a blocking socket.
+#include "pipes.hpp"
+
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vector>
+
+namespace benchmarks {
+namespace {
+
+void read_all(int fd, std::vector<char>& buffer) {
+  for (std::size_t filled = 0; filled < buffer.size();) {
+    const auto count = read(fd, buffer.data() + filled, buffer.size() - filled);
+    if (count <= 0) _exit(1);
+    filled += static_cast<std::size_t>(count);
+  }
+}
+
+void write_all(int fd, const std::vector<char>& buffer) {
+  for (std::size_t written = 0; written < buffer.size();) {
+    const auto count = write(fd, buffer.data() + written, buffer.size() - written);
+    if (count <= 0) _exit(1);
+    written += static_cast<std::size_t>(count);
+  }
+}
+
+/// The first round is not counted: it touches the memory.
+[[noreturn]] void answer(int fd, std::vector<char> buffer, int times, Way way) {
+  std::vector<char> word(1);
+  for (int i = -1; i < times; ++i) {
+    read_all(fd, buffer);
+    if (way == Way::round_trip)
+      write_all(fd, buffer);
+    else if (i == -1 || i + 1 == times)
+      write_all(fd, word);
+  }
+  _exit(0);
+}
+
+double ask(int fd, std::vector<char> buffer, int times, Way way) {
+  std::vector<char> word(1);
+  const auto once = [&](bool answered) {
+    write_all(fd, buffer);
+    if (way == Way::round_trip)
+      read_all(fd, buffer);
+    else if (answered)
+      read_all(fd, word);
+  };
+  once(true);
+  int done = 0;
+  return seconds_of(times, [&] { once(++done == times); });
+}
+
+}  // namespace
+
+Measure bare_socket(std::size_t size, int times, Way way) {
+  return [=] {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 0.0;
+    std::vector<char> buffer(size, 'x');
+    const pid_t pid = fork();
+    if (pid == 0) {
+      close(ends[0]);
+      answer(ends[1], std::move(buffer), times, way);
+    }
+    close(ends[1]);
+    const double seconds = ask(ends[0], std::move(buffer), times, way);
+    close(ends[0]);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return seconds;
+  };
+}
+
+#if defined(CPU_SET)
+Measure on_one_processor(Measure measure) {
+  return [measure = std::move(measure)] {
+    cpu_set_t before;
+    sched_getaffinity(0, sizeof before, &before);
+    int first = 0;
+    while (!CPU_ISSET(first, &before)) ++first;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    const double seconds = measure();
+    sched_setaffinity(0, sizeof before, &before);
+    return seconds;
+  };
+}
+#else
+Measure on_one_processor(Measure) { return {}; }
+#endif
+
+}  // namespace benchmarks
