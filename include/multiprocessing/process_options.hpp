@@ -39,6 +39,12 @@ struct ProcessOptions {
   /// All of it, UTF-8. nullopt: the parent's.
   std::optional<std::map<std::string, std::string>> environment = {};
   Priority priority = Priority::normal;
+  /// Bytes of memory of its own that the child may have; what goes beyond fails there, with std::bad_alloc
+  /// where C++ asks for it. The system counts what it has set aside for the child: on Linux its writable
+  /// private memory, in a forked child with what it got from its parent; on Windows what it has committed. On
+  /// POSIX each of its own children may have as much. Applies before the arguments are made. macOS does not
+  /// enforce it; the child logs a warning then.
+  std::optional<std::uint64_t> memory_limit = {};
   /// Windows: a console of its own. By default a child of a program without console shows none.
   bool new_console = false;
 };

@@ -26,6 +26,7 @@ Capabilities find_out() {
   found.drops_unreceived_handles = true;
   found.child_handover = true;
   found.ends_children = false;  // PR_SET_PDEATHSIG fires when the thread ends that started the child
+  found.memory_limits = posix::facts::memory_resource.has_value();
   found.throw_traces = throw_traces_supported();
   found.crash_stacks = posix::facts::crash_stacks;
   found.symbol_names = posix::facts::symbol_names;

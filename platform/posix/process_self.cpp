@@ -1,9 +1,10 @@
-// What a process does to itself after fork(): standard streams by dup2, folder, environment, niceness; and
-// its end. The same rules for overlapping streams as in a launched child: sources that are standard streams
-// are duplicated first. Manual pages: dup2(2), chdir(2), environ(7), setpriority(2).
+// What a process does to itself after fork(): standard streams by dup2, folder, environment, niceness, limit
+// of memory; and its end. The same rules for overlapping streams as in a launched child: sources that are
+// standard streams are duplicated first. Manual pages: dup2(2), chdir(2), environ(7), setpriority(2).
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <limits>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "descriptor.hpp"
 #include "error.hpp"
 #include "niceness.hpp"
+#include "system_facts.hpp"
 
 extern "C" char** environ;
 
@@ -104,6 +106,23 @@ void hold_interrupts() noexcept {
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
   pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);
+}
+
+Status limit_memory(std::uint64_t bytes) noexcept {
+  if (auto failure = fault_point(Call::limit_memory)) return *failure;
+  if (bytes == 0) return Error{Condition::invalid_argument, EINVAL, "setrlimit"};
+  constexpr auto resource = posix::facts::memory_resource;
+  if (!resource) return Error{Condition::not_supported, ENOSYS, "setrlimit"};
+  // glibc's C++ interface wants an enumeration here.
+  using Resource = decltype(RLIMIT_NOFILE);
+  const auto which = static_cast<Resource>(*resource);
+  rlimit limit{};
+  if (::getrlimit(which, &limit) != 0) return posix::last_error("getrlimit");
+  const auto wanted = static_cast<rlim_t>(std::min<std::uint64_t>(bytes, std::numeric_limits<rlim_t>::max()));
+  limit.rlim_max = std::min(limit.rlim_max, wanted);
+  limit.rlim_cur = std::min(limit.rlim_cur, wanted);
+  if (::setrlimit(which, &limit) != 0) return posix::last_error("setrlimit");
+  return {};
 }
 
 void end_now(int code) noexcept { ::_exit(code); }

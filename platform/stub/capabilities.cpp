@@ -17,6 +17,7 @@ const Capabilities& capabilities() noexcept {
                                         .drops_unreceived_handles = false,
                                         .child_handover = false,
                                         .ends_children = false,
+                                        .memory_limits = false,
                                         .throw_traces = false,
                                         .crash_stacks = false,
                                         .symbol_names = false,

@@ -81,5 +81,9 @@ Status change_priority(PriorityClass) noexcept {
   if (const auto fault = fault_point(Call::change_priority)) return *fault;
   return not_supported("change_priority");
 }
+Status limit_memory(std::uint64_t) noexcept {
+  if (const auto fault = fault_point(Call::limit_memory)) return *fault;
+  return not_supported("limit_memory");
+}
 
 }  // namespace multiprocessing::platform

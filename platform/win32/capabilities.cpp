@@ -24,6 +24,7 @@ const Capabilities& capabilities() noexcept {
       .drops_unreceived_handles = false,
       .child_handover = false,
       .ends_children = true,
+      .memory_limits = true,
       .throw_traces = throw_traces_supported(),
       .crash_stacks = win32::stacks_are_walked(),
       .symbol_names = true,

@@ -180,6 +180,12 @@ Status replace_environment(const std::vector<std::string>& environment) noexcept
   return {};
 }
 
+Status limit_memory(std::uint64_t bytes) noexcept {
+  if (const auto fault = fault_point(Call::limit_memory)) return *fault;
+  if (bytes == 0) return mistake("SetInformationJobObject");
+  return limit_by_job(bytes);
+}
+
 Status change_priority(PriorityClass priority) noexcept {
   if (const auto fault = fault_point(Call::change_priority)) return *fault;
   const DWORD flags = priority_flags(priority);

@@ -39,6 +39,7 @@ void check_options(const ProcessOptions& options) {
   if (options.environment)
     for (const auto& [name, value] : *options.environment) check_variable(name, value);
   check_working_directory(options.working_directory);
+  if (options.memory_limit == 0) throw ValueError("start(): memory_limit is 0");
 }
 
 }  // namespace multiprocessing::runtime

@@ -15,6 +15,7 @@
 #include "contract/crash.hpp"
 #include "contract/throw_trace.hpp"
 #include "launch/symbolize.hpp"
+#include "support/errors.hpp"
 #include "support/log.hpp"
 #include "wire/exception_report.hpp"
 
@@ -126,6 +127,15 @@ int run_and_report(ParentLink& link, const bool& wants_result,
   }
   if (wants_result) send_report(link, FrameKind::finished, result);
   return 0;
+}
+
+void obey_limits(const ChildSettings& settings) {
+  if (settings.memory_limit == 0) return;
+  const auto limited = platform::limit_memory(settings.memory_limit);
+  if (!limited && limited.error().condition == platform::Condition::not_supported)
+    log(Level::warning, "this system does not enforce memory_limit");
+  else
+    value_or_throw(limited, "memory_limit");
 }
 
 void flush_standard_streams() noexcept {

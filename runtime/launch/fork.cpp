@@ -80,6 +80,7 @@ void apply(StartRequest& request) {
     apply(request);
     arm_crash_report_to(*link);
     watch_parent(*link, request.settings.keep_running);
+    obey_limits(request.settings);
     log(Level::info, "child process calling self.run()");
     request.subject.run(request.settings.wants_result ? result : nullptr);
   });

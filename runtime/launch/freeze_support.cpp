@@ -103,6 +103,7 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
       static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
     watch_parent(*link, settings.keep_running);
     value_or_throw(received, "the handles among the arguments");
+    obey_limits(settings);
     const auto target = find_target(settings.target);
     if (settings.target.is_object) expect_own_object();
     log(Level::info, "child process calling self.run()");

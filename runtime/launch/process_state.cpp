@@ -112,6 +112,7 @@ runtime::ChildSettings ProcessState::settings() const {
   }
   if (settings.authkey.empty()) settings.authkey = runtime::self().authkey();
   settings.lineage = lineage_;
+  settings.memory_limit = options_.memory_limit.value_or(0);
   settings.keep_running = options_.on_parent_death == OnParentDeath::keep_running;
   const auto log = runtime::log_settings();
   settings.log_level = static_cast<std::uint8_t>(log.level);

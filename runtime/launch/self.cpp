@@ -2,7 +2,9 @@
 #include "launch/self.hpp"
 
 #include <array>
+#include <chrono>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "contract/crypto.hpp"
@@ -24,9 +26,16 @@ ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity pare
 bool ParentLink::wait_for_more() noexcept {
   const std::array handles = {channel_.readable(), parent_sentinel_.get()};
   const auto watched = std::span(handles).first(parent_sentinel_ ? 2 : 1);
-  const auto ready = platform::wait_any(watched, platform::Deadline::never());
-  // What the parent sent before it died is still to be read.
-  return ready && !ready->empty() && ready->front() == 0;
+  try {
+    const auto ready = platform::wait_any(watched, platform::Deadline::never());
+    // What the parent sent before it died is still to be read.
+    return ready && !ready->empty() && ready->front() == 0;
+  } catch (const std::bad_alloc&) {
+    // To wait for one takes no memory: for each in turn, until there is some again.
+    constexpr auto turn = std::chrono::milliseconds(100);
+    if (platform::wait_one(channel_.readable(), platform::Deadline::after(turn))) return true;
+    return !parent_sentinel_ || !platform::wait_one(parent_sentinel_.get(), platform::Deadline::after(turn));
+  }
 }
 
 std::optional<Frame> ParentLink::next_frame() {

@@ -2,15 +2,19 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <new>
 #include <span>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "test_support/abilities.hpp"
 #include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
 #include "test_support/start_methods.hpp"
 
 namespace api_options {
@@ -36,6 +40,17 @@ std::string variable(std::string name) {
   const char* value = std::getenv(name.c_str());
   return value == nullptr ? "(unset)" : value;
 }
+constexpr std::uint64_t mebibyte = 1024 * 1024;
+
+/// Takes so much memory, and uses it.
+std::uint64_t takes(std::uint64_t size) {
+  const std::vector<char> memory(size, 'x');
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < memory.size(); i += 4096) sum += memory[i] == 'x' ? 1 : 0;
+  return sum;
+}
+std::size_t length(const std::string& argument) { return argument.size(); }
+
 std::string directory() { return std::filesystem::current_path().filename().string(); }
 
 std::string text(const std::vector<std::byte>& bytes) {
@@ -114,6 +129,38 @@ TEST_SUITE("api.options") {
       CHECK(mp::call(variable, "MP_TEST_VARIABLE") == "(unset)");
     });
     mp::set_start_method(mp::get_all_start_methods().front(), true);
+  }
+
+  TEST_CASE("a limit of memory lets through what is below, and makes what is above fail") {
+    if (!mp::test_support::limits_memory()) return mp::test_support::skip("nothing limits memory here");
+    with_each_start_method([](mp::Context& context) {
+      mp::CallOptions options;
+      options.process.memory_limit = 512 * mebibyte;
+      CHECK(context.call(options, takes, 64 * mebibyte) == 64 * mebibyte / 4096);
+      CHECK_THROWS_AS(context.call(options, takes, 1024 * mebibyte), std::bad_alloc);
+      CHECK(context.call(takes, 600 * mebibyte) == 600 * mebibyte / 4096);
+    });
+  }
+
+  TEST_CASE("a limit that is too low for the arguments ends the child, and says why") {
+    if (!mp::test_support::limits_memory()) return mp::test_support::skip("nothing limits memory here");
+    mp::CallOptions options;
+    options.process.memory_limit = 16 * mebibyte;
+    CHECK_THROWS_AS(mp::get_context("spawn").call(options, length, std::string(64 * mebibyte, 'x')),
+                    std::bad_alloc);
+    for (const std::uint64_t nearly_nothing : {std::uint64_t{1}, 64 * mebibyte / 1024}) {
+      options.process.memory_limit = nearly_nothing;
+      with_each_start_method([&](mp::Context& context) {
+        // What the child has already may be enough for so little; what matters is that it ends.
+        auto p = context.Process(options.process, takes, 64 * mebibyte);
+        p.start();
+        p.join();
+        INFO(p.exit_reason());
+        CHECK(p.exitcode() == 1);
+      });
+    }
+    options.process.memory_limit = 0;
+    CHECK_THROWS_AS(mp::call(options, takes, mebibyte), mp::ValueError);
   }
 
   TEST_CASE("the working directory is the child's own; one that is not there is an OSError of start") {

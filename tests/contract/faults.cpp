@@ -335,6 +335,8 @@ std::function<Outcome(Ready)> maker_of(Call call) {
       break;  // by a child
     case Call::change_priority:
       return plain([] { return change_priority(PriorityClass::normal); });
+    case Call::limit_memory:
+      return plain([] { return limit_memory(std::uint64_t{1} << 62); });
     case Call::locate:
       return plain([] { return locate(&somewhere); });
     case Call::resolve:

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
+#include "test_support/abilities.hpp"
 #include "test_support/child.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
@@ -78,6 +80,23 @@ const ChildFunction changes_itself("changes_itself", [](ChildContext& context) {
   return 0;
 });
 
+/// Keeps what it may have, and gets no more.
+const ChildFunction limits_its_memory("limits_its_memory", [](ChildContext&) {
+  constexpr std::size_t much = std::size_t{512} * 1024 * 1024;
+  if (outcome(limit_memory(0)) != Condition::invalid_argument) return 1;
+  must(limit_memory(much));
+  must(limit_memory(much + much));  // lifts nothing
+  const std::vector<char> little(much / 4, 'x');
+  if (little.back() != 'x') return 2;
+  try {
+    const std::vector<char> too_much(much, 'x');
+    return too_much.back() == 'x' ? 3 : 4;
+  } catch (const std::bad_alloc&) {
+  }
+  const std::vector<char> again(much / 4, 'x');
+  return again.back() == 'x' ? 0 : 5;
+});
+
 /// Binds its error stream to the channel's handle and says a word there.
 const ChildFunction binds_streams("binds_streams", [](ChildContext& context) {
   std::array<StreamBinding, 3> streams;
@@ -142,6 +161,11 @@ TEST_SUITE("contract.process_self") {
     must(child.process.send(StopSignal::kill));
     static_cast<void>(child.join());
     CHECK(at_end(child.channel));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a process limits its memory") {
+    if (!limits_memory()) return skip("nothing limits memory here");
+    CHECK(start(limits_its_memory).join() == exited(0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a process changes its folder, its environment and its priority") {

@@ -264,6 +264,7 @@ std::vector<Unreached> unreached() {
       {"receive_handles", "", "only connections travel; contract.faults"},
       {"channel_finish_writing", "", "no part of this release ends one direction alone; contract.faults"},
       {"identify", "", "no part of this release asks who another process is; contract.faults"},
+      {"limit_memory", "", "no scenario here has a limit; contract.faults"},
       {"listener_listen", "", "no scenario here listens: faults.listeners"},
       {"listener_accept", "", "no scenario here listens: faults.listeners"},
       {"connect", "", "no scenario here connects: faults.listeners"},

@@ -1,11 +1,19 @@
 // Answers from the platform's capabilities.
 #include "test_support/abilities.hpp"
 
+#include <cstdlib>
+#include <initializer_list>
+
 #include "contract/capabilities.hpp"
 
 namespace multiprocessing::test_support {
 
 bool has_signals() { return platform::capabilities().signals; }
+bool limits_memory() {
+  for (const char* name : {"MULTIPROCESSING_TEST_EMULATED", "MULTIPROCESSING_SANITIZED"})
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return false;
+  return platform::capabilities().memory_limits;
+}
 bool names_throws() { return platform::capabilities().throw_traces && platform::capabilities().symbol_names; }
 bool names_crashes() {
   return platform::capabilities().crash_stacks && platform::capabilities().symbol_names;

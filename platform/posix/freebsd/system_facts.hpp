@@ -1,10 +1,16 @@
 // Properties of the system that need no asking.
 #pragma once
 
+#include <optional>
+
+#include <sys/resource.h>
+
 namespace multiprocessing::platform::posix::facts {
 
 inline constexpr const char* system = "freebsd";
 inline constexpr bool fork_is_default = false;
+/// The data segment is not what its allocator uses.
+inline constexpr std::optional<int> memory_resource = RLIMIT_AS;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
 inline constexpr bool transfer_keeps_handles = true;

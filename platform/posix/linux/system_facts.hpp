@@ -1,10 +1,16 @@
 // Properties of the system that need no asking.
 #pragma once
 
+#include <optional>
+
+#include <sys/resource.h>
+
 namespace multiprocessing::platform::posix::facts {
 
 inline constexpr const char* system = "linux";
 inline constexpr bool fork_is_default = true;
+/// Every writable private page counts since Linux 4.7; address space that is merely reserved does not.
+inline constexpr std::optional<int> memory_resource = RLIMIT_DATA;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
 inline constexpr bool transfer_keeps_handles = true;

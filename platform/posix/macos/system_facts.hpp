@@ -1,10 +1,14 @@
 // Properties of the system that need no asking.
 #pragma once
 
+#include <optional>
+
 namespace multiprocessing::platform::posix::facts {
 
 inline constexpr const char* system = "macos";
 inline constexpr bool fork_is_default = false;
+/// There are limits of that name, and nothing heeds them.
+inline constexpr std::optional<int> memory_resource = std::nullopt;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
 inline constexpr bool transfer_keeps_handles = false;

@@ -20,6 +20,7 @@ struct Capabilities {
                                   ///< the process that sent them
   bool child_handover;            ///< a process can fork children for another one (handover.hpp)
   bool ends_children;             ///< LaunchRequest::ends_with_parent is enforced by the system
+  bool memory_limits;             ///< limit_memory() is enforced
   bool throw_traces;              ///< the stack of a throw is known (throw_trace.hpp)
   bool crash_stacks;              ///< crash reports carry frames
   bool symbol_names;              ///< addresses can be turned into function names

@@ -151,5 +151,9 @@ void hold_interrupts() noexcept;
 [[nodiscard]] Status replace_environment(const std::vector<std::string>& environment) noexcept;
 /// Errors: permission_denied.
 [[nodiscard]] Status change_priority(PriorityClass priority) noexcept;
+/// Bytes of memory of its own that this process may have from now on, ≥ 1; what it has counts, and stays. A
+/// lower limit that is in force already stays in force. Errors: not_supported (see
+/// Capabilities::memory_limits), permission_denied, out_of_memory, invalid_argument.
+[[nodiscard]] Status limit_memory(std::uint64_t bytes) noexcept;
 
 }  // namespace multiprocessing::platform

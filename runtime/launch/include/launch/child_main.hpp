@@ -22,6 +22,10 @@ void arm_crash_report_to(ParentLink& link);
 [[nodiscard]] int run_and_report(ParentLink& link, const bool& wants_result,
                                  const std::function<void(detail::Encoder* result)>& body);
 
+/// What a child does to itself before its target runs, however it came into being; in `body`, since it throws
+/// OSError.
+void obey_limits(const ChildSettings& settings);
+
 /// Leaves a forked child: ends its children as at the end of a program, flushes, and leaves the parent's
 /// statics alone.
 [[noreturn]] void leave_forked_child(int code);

@@ -26,7 +26,8 @@ struct ChildSettings {
   int parent_pid = 0;
   std::uint64_t parent_start_time = 0;
   std::string parent_name;
-  bool wants_result = false;  ///< the parent waits for what the target returns
+  std::uint64_t memory_limit = 0;  ///< bytes; 0: none
+  bool wants_result = false;       ///< the parent waits for what the target returns
   TargetRecord target;
 };
 

@@ -5,6 +5,8 @@ namespace multiprocessing::test_support {
 
 /// Processes have signals: an exit code -N stands for signal N.
 [[nodiscard]] bool has_signals();
+/// A limit of memory is kept: emulators let it pass, and sanitizers need more than any.
+[[nodiscard]] bool limits_memory();
 /// The place of a throw is known, with its function's name.
 [[nodiscard]] bool names_throws();
 /// The place of a crash is known, with its function's name.
