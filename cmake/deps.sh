@@ -39,7 +39,7 @@ find_packages() {
       ;;
     tests)
       find_offered clang-format-14 clang-format
-      packages="doctest-dev python3 ccache binutils git $offered"
+      packages="doctest-dev libgtest-dev catch2 python3 ccache binutils git $offered"
       ;;
     clang) packages="clang-16 libclang-rt-16-dev" ;;
     tidy) packages="clang-tidy-14" ;;

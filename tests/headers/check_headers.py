@@ -17,8 +17,10 @@ def public_headers(root):
 
 def available(compiler, header, text):
     """An adapter of a library that is not installed here cannot be looked at; it is said, not hidden."""
-    for name in re.findall(r"#\s*include\s*<((?:gtest|catch2|doctest|spdlog|boost/asio)[^>]*)>", text):
-        if not compiler.compile_text(f"#if !__has_include(<{name}>)\n#error\n#endif\n")[0]:
+    for name in re.findall(r"#\s*include\s*<((?:gtest|catch2/catch\.|doctest|spdlog|boost/asio)[^>]*)>", text):
+        # Of Catch2 either version will do.
+        there = f"__has_include(<{name}>)" + (" || __has_include(<catch2/catch_session.hpp>)" if "catch2" in name else "")
+        if not compiler.compile_text(f"#if !({there})\n#error\n#endif\n")[0]:
             print(f"[skipped] {header}: <{name}> is not installed")
             return False
     return True

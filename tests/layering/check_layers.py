@@ -27,6 +27,7 @@ ALLOWED = {
     "tests/contract/": CONTRACT + TESTS,
     "tests/unit/": PUBLIC + CONTRACT + TESTS + BOOST + [r"fmt/.+", r"spdlog/.+"] + [folder + r"/.+" for folder in RUNTIME],
     "tests/api/": PUBLIC + TESTS,
+    "tests/api/programs/": PUBLIC + TESTS + [r"boost/dll/.+"],  # a host opens its plug-ins as hosts do
     "tests/parity/": PUBLIC + TESTS,
     "tests/faults/": PUBLIC + TESTS + CONTRACT,
     "tests/fuzz/": PUBLIC + CONTRACT + TESTS + [folder + r"/.+" for folder in RUNTIME],
@@ -34,7 +35,7 @@ ALLOWED = {
     "tests/backend/": PUBLIC + TESTS + CONTRACT + SYSTEM + BOOST,
     "tests/compile_fail/": PUBLIC,
     "tests/headers/": PUBLIC,
-    "tests/consumer/": PUBLIC,
+    "tests/consumer/": PUBLIC + [r"catch2/.+"],
     "tests/examples/": PUBLIC + TESTS,
     "examples/": PUBLIC + [r"CLI/.+"],
     "examples/scan/": PUBLIC + [r"CLI/.+", r"(io|unistd)\.h"],  # whether standard error is a terminal
