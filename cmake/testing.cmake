@@ -142,8 +142,7 @@ function(mp_add_test_programs folder)
   foreach(file IN LISTS libraries)
     get_filename_component(stem "${file}" NAME_WE)
     add_library(${arg_LABEL}_lib_${stem} SHARED "${file}")
-    target_link_libraries(${arg_LABEL}_lib_${stem} PRIVATE mp_flags mp_public_headers)
-    target_compile_definitions(${arg_LABEL}_lib_${stem} PRIVATE MULTIPROCESSING_STATIC_DEFINE)
+    target_link_libraries(${arg_LABEL}_lib_${stem} PRIVATE mp_flags ${arg_LIBRARIES})
     target_link_options(${arg_LABEL}_lib_${stem} PRIVATE ${mp_build_id})
     set_target_properties(${arg_LABEL}_lib_${stem} PROPERTIES OUTPUT_NAME ${stem}
       CXX_VISIBILITY_PRESET default WINDOWS_EXPORT_ALL_SYMBOLS ON

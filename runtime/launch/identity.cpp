@@ -2,6 +2,7 @@
 #include "launch/identity.hpp"
 
 #include "contract/crash.hpp"
+#include "contract/system.hpp"
 #include "launch/registry_mutex.hpp"
 
 #include <cstdint>
@@ -83,6 +84,23 @@ const detail::Target* registered_target(const std::string& name) {
   return found == names().targets.end() ? nullptr : &found->second;
 }
 
+/// By its place in an image.
+detail::Target target_at(const TargetRecord& record) {
+  detail::Target target{checked_descriptor(record), nullptr};
+  if (record.has_function) {
+    target.function = address_of(record.function);
+    if (!platform::executable_address(target.function))
+      refuse(record.function, {platform::Condition::corrupt});
+  }
+  return target;
+}
+
+/// For messages of a child that is another program than its parent.
+std::string this_program() {
+  const auto path = platform::executable_path();
+  return path ? "'" + path->real + "'" : "this executable";
+}
+
 }  // namespace
 
 TargetRecord describe_target(const detail::Target& target, std::string type_name) {
@@ -98,20 +116,20 @@ TargetRecord describe_target(const detail::Target& target, std::string type_name
 }
 
 detail::Target find_target(const TargetRecord& record) {
-  if (!record.registered_name.empty())
-    if (const auto* target = registered_target(record.registered_name)) {
-      if (target->descriptor->signature != record.signature)
-        throw RuntimeError("the task '" + record.registered_name +
-                           "' is registered here with another signature");
-      return *target;
-    }
-  detail::Target target{checked_descriptor(record), nullptr};
-  if (record.has_function) {
-    target.function = address_of(record.function);
-    if (!platform::executable_address(target.function))
-      refuse(record.function, {platform::Condition::corrupt});
+  const std::string& name = record.registered_name;
+  if (name.empty()) return target_at(record);
+  if (const auto* target = registered_target(name)) {
+    if (target->descriptor->signature == record.signature) return *target;
+    throw RuntimeError("the task '" + name + "' is registered in " + this_program() +
+                       " with other parameters or another result than its caller's, " + record.type_name);
   }
-  return target;
+  // Who runs the same build needs no name.
+  try {
+    return target_at(record);
+  } catch (const RuntimeError& error) {
+    throw RuntimeError("the task '" + name + "' is not registered in " + this_program() + ", and " +
+                       error.what());
+  }
 }
 
 }  // namespace multiprocessing::runtime

@@ -2,7 +2,11 @@
 // it.
 #include <array>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <multiprocessing/errors.hpp>
+#include <multiprocessing/freeze_support.hpp>
+#include <system_error>
 #include <utility>
 
 #include "contract/system.hpp"
@@ -89,10 +93,7 @@ class SpawnStrategy : public StartStrategy {
   [[nodiscard]] std::string_view name() const noexcept override { return "spawn"; }
 
   [[nodiscard]] platform::ChildProcess start(StartRequest& request) override {
-    if (!can_be_re_executed())
-      throw RuntimeError(
-          "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
-          "executed anew, and would run main() instead of its target");
+    if (!can_be_re_executed()) start_without_freeze_support(request.settings);
     detail::Encoder record;
     write_record(request, record);
     request.in_flight.open_channel();
@@ -105,6 +106,26 @@ class SpawnStrategy : public StartStrategy {
   }
 
  private:
+  /// A plug-in, whose host's main() is not its own, starts another program: a helper, which set_executable()
+  /// named.
+  static void start_without_freeze_support(const ChildSettings& settings) {
+    if (settings.executable.empty() || is_this_program(settings.executable))
+      throw RuntimeError(
+          "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
+          "executed anew, and would run main() instead of its target");
+    if (exit_rule_is_due()) std::atexit(detail::multiprocessing_at_exit);
+  }
+
+  static bool is_this_program(const std::string& path) {
+    const auto own = platform::executable_path();
+    std::error_code error;  // what cannot be compared is not there
+    return own && std::filesystem::equivalent(utf8_path(path), utf8_path(own->real), error);
+  }
+
+  static std::filesystem::path utf8_path(const std::string& path) {
+    return std::u8string(path.begin(), path.end());
+  }
+
   [[noreturn]] static void throw_launch_error(const platform::Error& error,
                                               const platform::LaunchRequest& launch) {
     const bool folder = std::string_view(error.call) == "chdir";

@@ -37,6 +37,21 @@ void check_another_build(mp::Context& spawn) {
   }
 }
 
+int other_parameters(int x) { return x; }
+int registered_here_only(int x) { return x; }
+
+template <class Function>
+void check_message(mp::Context& spawn, Function function, std::vector<std::string> words, const char* what) {
+  try {
+    spawn.call(function, 4);
+    check(false, what);
+  } catch (const mp::RuntimeError& error) {
+    const std::string text = error.what();
+    words.emplace_back("light_helper");
+    for (const std::string& word : words) check(text.find(word) != std::string::npos, text.c_str());
+  }
+}
+
 /// Its code says nothing of a target that it never saw.
 void check_unaware_program(const std::filesystem::path& program) {
   mp::set_executable(program);
@@ -57,6 +72,8 @@ void check_unaware_program(const std::filesystem::path& program) {
 
 int main(int argc, char** argv) {
   mp::register_task<shared_task>("shared task");
+  mp::register_task<other_parameters>("other parameters");
+  mp::register_task<registered_here_only>("unknown task");
   mp::freeze_support(argc, argv);
   if (own_program::emulated()) return own_program::skipped;
   const auto self = std::filesystem::absolute(argv[0]);
@@ -64,6 +81,10 @@ int main(int argc, char** argv) {
   auto& spawn = mp::get_context("spawn");
   check(spawn.call(shared_task, 4) == 40, "a registered task");
   check_another_build(spawn);
+  check_message(spawn, other_parameters, {"'other parameters'", "other parameters or another result"},
+                "a task of another signature ran");
+  check_message(spawn, registered_here_only, {"'unknown task' is not registered in", "another build"},
+                "a task ran that the helper does not know");
   check_unaware_program(self.parent_path() / ("unaware" + self.extension().string()));
   mp::set_executable(self, {});
   check(spawn.call(not_registered, 4) == 5, "this program again");
