@@ -1,8 +1,8 @@
 // How long a call may wait.
 #pragma once
 
-#include <chrono>
 #include <compare>
+#include <thread>  // brings time spans along, without the calendars of <chrono>
 
 namespace multiprocessing {
 

@@ -1,7 +1,8 @@
 // The exceptions that the library throws, under Python's names.
 //
 // Every one derives from a standard exception, so that code that knows nothing of this library still
-// prints something sensible, and from mp::Error, so that `catch (const mp::Error&)` gets them all.
+// prints something sensible, and from mp::Error, so that `catch (const mp::Error&)` gets them all. What would
+// make templates of the standard library anew in everybody's build is defined in the library.
 #pragma once
 
 #include <multiprocessing/detail/export.hpp>
@@ -37,8 +38,7 @@ class MULTIPROCESSING_EXPORT ProcessError : public std::runtime_error, public Er
 /// A message did not fit the buffer; `message()` holds all of it. Python: `BufferTooShort`.
 class MULTIPROCESSING_EXPORT BufferTooShort : public ProcessError {
  public:
-  BufferTooShort(const std::string& what, std::vector<std::byte> message)
-      : ProcessError(what), message_(std::make_shared<const std::vector<std::byte>>(std::move(message))) {}
+  BufferTooShort(const std::string& what, std::vector<std::byte> message);
   ~BufferTooShort() override;
   [[nodiscard]] const std::vector<std::byte>& message() const noexcept { return *message_; }
 
@@ -106,15 +106,12 @@ class MULTIPROCESSING_EXPORT ProcessRaisedException : public ProcessException {
 class MULTIPROCESSING_EXPORT ProcessExitedException : public ProcessException {
  public:
   ProcessExitedException(const std::string& what, int index, int pid, int exit_code,
-                         std::optional<std::string> signal_name)
-      : ProcessException(what, index, pid),
-        exit_code_(exit_code),
-        signal_name_(std::make_shared<const std::optional<std::string>>(std::move(signal_name))) {}
+                         std::optional<std::string> signal_name);
   ~ProcessExitedException() override;
   /// As `Process::exitcode()`.
   [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
   /// "SIGSEGV"; nullopt if it was not a signal.
-  [[nodiscard]] std::optional<std::string> signal_name() const { return *signal_name_; }
+  [[nodiscard]] std::optional<std::string> signal_name() const;
 
  private:
   int exit_code_;
@@ -259,9 +256,7 @@ class MULTIPROCESSING_EXPORT WorkerDied : public ProcessError {
   [[nodiscard]] int pid() const noexcept { return pid_; }
   [[nodiscard]] int exitcode() const noexcept { return exitcode_; }
   /// N if signal N ended it.
-  [[nodiscard]] std::optional<int> signal() const noexcept {
-    return exitcode_ < 0 && exitcode_ > -128 ? std::optional(-exitcode_) : std::nullopt;
-  }
+  [[nodiscard]] std::optional<int> signal() const noexcept;
   [[nodiscard]] const std::string& reason() const noexcept { return *reason_; }
   [[nodiscard]] std::size_t task() const noexcept { return task_; }
 

@@ -37,6 +37,17 @@ WorkerDied::~WorkerDied() = default;
 BrokenProcessPool::~BrokenProcessPool() = default;
 ConnectionError::~ConnectionError() = default;
 
+BufferTooShort::BufferTooShort(const std::string& what, std::vector<std::byte> message)
+    : ProcessError(what), message_(std::make_shared<const std::vector<std::byte>>(std::move(message))) {}
+
+ProcessExitedException::ProcessExitedException(const std::string& what, int index, int pid, int exit_code,
+                                               std::optional<std::string> signal_name)
+    : ProcessException(what, index, pid),
+      exit_code_(exit_code),
+      signal_name_(std::make_shared<const std::optional<std::string>>(std::move(signal_name))) {}
+
+std::optional<std::string> ProcessExitedException::signal_name() const { return *signal_name_; }
+
 RemoteError::RemoteError(const std::string& what, std::string type_name, std::string message,
                          std::string trace)
     : ProcessError(what),
@@ -50,6 +61,10 @@ WorkerDied::WorkerDied(int pid, int exitcode, std::string reason, std::size_t ta
       exitcode_(exitcode),
       reason_(std::make_shared<const std::string>(std::move(reason))),
       task_(task) {}
+
+std::optional<int> WorkerDied::signal() const noexcept {
+  return exitcode_ < 0 && exitcode_ > -128 ? std::optional(-exitcode_) : std::nullopt;
+}
 
 namespace runtime {
 namespace {
