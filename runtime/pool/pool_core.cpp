@@ -142,6 +142,8 @@ void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
 
 // ---- the end
 
+bool PoolCore::has_ended() const noexcept { return workers_.empty() && leaving_ == 0 && !keeping_up_; }
+
 void PoolCore::close() {
   check_owner();
   const std::scoped_lock lock(mutex_);
@@ -161,7 +163,7 @@ void PoolCore::terminate(bool wait) {
       std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"))));
   if (!wait) return;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return workers_.empty() && !keeping_up_; });
+  changed_.wait(lock, [this] { return has_ended(); });
 }
 
 bool PoolCore::join(Duration timeout, const StopToken& stop) {
@@ -182,7 +184,7 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
     changed_.notify_all();
   });
   std::unique_lock lock(mutex_);
-  while (!workers_.empty() || keeping_up_) {
+  while (!has_ended()) {
     if (stop.stop_requested()) throw CancelledError("join(): a stop was requested");
     if (deadline.expired()) return false;
     constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);

@@ -148,7 +148,7 @@ void PoolCore::keep_up() {
 }
 
 void PoolCore::note_start_failure(std::shared_ptr<const TaskFailure> failure) {
-  const int tolerated = settings_.processes + 3;
+  const int tolerated = settings_.processes + 10;
   if (++start_failures_ <= tolerated || broken_) return;
   if (settings_.executor) {
     std::string text = "no worker of the executor could begin";
@@ -177,7 +177,8 @@ void PoolCore::doom(const std::shared_ptr<Worker>& worker) {
     worker->process->kill_quietly();
   }
   const auto timer = runtime::reactor().at(platform::Deadline::after(grace), [weak = std::weak_ptr(worker)] {
-    if (const auto late = weak.lock()) late->process->kill_quietly();
+    const auto late = weak.lock();
+    if (late != nullptr && !late->gone) late->process->kill_quietly();
   });
   if (timer)
     worker->timers.push_back(*timer);
@@ -256,14 +257,26 @@ bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
     take_back(*worker, deliveries);
     replace_missing();
     dispatch();
-    changed_.notify_all();
+    ++leaving_;
   }
-  runtime::reactor().cancel(worker->input);
-  for (const auto timer : worker->timers) runtime::reactor().cancel(timer);
-  // The loop lets go of the handles after this callback.
-  runtime::reactor().post([worker] { worker->process->done_reading(); });
   deliver(deliveries);
+  // The loop lets go of the handles after this callback.
+  runtime::reactor().post([self = shared_from_this(), worker] { self->let_go(*worker); });
   return false;
+}
+
+void PoolCore::let_go(Worker& worker) {
+  auto& loop = runtime::reactor();
+  loop.cancel(worker.input);
+  loop.cancel(worker.ended);
+  for (const auto timer : worker.timers) loop.cancel(timer);
+  worker.process->done_reading();
+  worker.process.reset();
+  worker.channel.reset();
+  worker.feeder.reset();
+  const std::scoped_lock lock(mutex_);
+  --leaving_;
+  changed_.notify_all();
 }
 
 void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {

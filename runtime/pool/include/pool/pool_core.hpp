@@ -106,6 +106,8 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   bool on_input(const std::shared_ptr<Worker>& worker);
   bool on_ended(const std::shared_ptr<Worker>& worker);
   void on_timer(const std::shared_ptr<Worker>& worker);
+  void let_go(Worker& worker);
+  [[nodiscard]] bool has_ended() const noexcept;
   void take_back(Worker& worker, Deliveries& deliveries);
   void blame(Worker& worker, Assignment head, Deliveries& deliveries);
   void abort_all(const std::shared_ptr<const TaskFailure>& failure);
@@ -117,6 +119,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   Phase phase_ = Phase::running;
   std::vector<std::shared_ptr<Worker>> workers_;
   int starting_ = 0;
+  int leaving_ = 0;  ///< workers that have ended and whose handles are still open
   bool keeping_up_ = false;
   int start_failures_ = 0;  ///< in a row
   std::shared_ptr<const TaskFailure> broken_;
