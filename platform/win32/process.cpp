@@ -13,6 +13,7 @@
 #include "child_state.hpp"
 #include "contract/fault.hpp"
 #include "environment.hpp"
+#include "job.hpp"
 #include "launch_parts.hpp"
 #include "win32.hpp"
 
