@@ -7,11 +7,13 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace scan {
 namespace {
@@ -92,6 +94,13 @@ void misbehave(const Injection& injection) {
   }
 }
 
+/// What a worker has from prepare_worker().
+struct Equipment {
+  Counter counter;
+  std::vector<Injection> injections;
+};
+std::optional<Equipment> equipment;
+
 std::filesystem::path to_path(std::string_view utf8) { return std::u8string(utf8.begin(), utf8.end()); }
 
 }  // namespace
@@ -105,19 +114,18 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
-BatchCounts count_batch(const Batch& batch) {
-  BatchCounts result;
-  Counter counter(batch.words);
-  for (const File& file : batch.files) {
-    for (const Injection& injection : batch.injections)
-      if (injection.path == file.path) misbehave(injection);
-    try {
-      result.groups[file.group] += counter.count(to_path(file.path));
-    } catch (const std::system_error& error) {
-      result.unreadable.push_back(file.path + ": " + error.what());
-    }
+void prepare_worker(Words words, std::vector<Injection> injections) {
+  equipment.emplace(Equipment{Counter(words), std::move(injections)});
+}
+
+FileCounts count_file(const std::string& path) {
+  for (const Injection& injection : equipment->injections)
+    if (injection.path == path) misbehave(injection);
+  try {
+    return {equipment->counter.count(to_path(path)), {}};
+  } catch (const std::system_error& error) {
+    return {{}, error.what()};
   }
-  return result;
 }
 
 }  // namespace scan

@@ -1,9 +1,7 @@
-// Counting, as wc counts in the C locale: what a child does with its batch of files.
+// Counting, as wc counts in the C locale: what a worker does with a file.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,12 +23,7 @@ struct Counts {
   Counts& operator+=(const Counts& other);
 };
 
-struct File {
-  std::string path;   ///< UTF-8
-  std::string group;  ///< the row of the table that it is counted in
-};
-
-/// What a child does on purpose when it meets a file.
+/// What a worker does on purpose when it meets a file.
 enum class Fault : std::uint8_t { crash, hang, throw_exception };
 
 struct Injection {
@@ -38,20 +31,15 @@ struct Injection {
   Fault fault = Fault::crash;
 };
 
-/// What travels to a child.
-struct Batch {
-  std::vector<File> files;
-  Words words = Words::printable;
-  std::vector<Injection> injections;
-};
-
 /// What comes back.
-struct BatchCounts {
-  std::map<std::string, Counts> groups;
-  std::vector<std::string> unreadable;  ///< a line for each: path and reason
+struct FileCounts {
+  Counts counts;
+  std::string unreadable;  ///< why it could not be read; empty if it could
 };
 
-/// Runs in a child.
-BatchCounts count_batch(const Batch& batch);
+/// Runs in each worker, once, before it is given files.
+void prepare_worker(Words words, std::vector<Injection> injections);
+/// Runs in a worker. The path is in UTF-8.
+FileCounts count_file(const std::string& path);
 
 }  // namespace scan

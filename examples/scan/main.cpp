@@ -1,30 +1,71 @@
-// scan: counts lines, words and bytes of every file below the given directories, a batch of files for each
-// child process. The parts: options.hpp, walk.hpp, count.hpp (in the children), schedule.hpp, report.hpp.
+// scan: counts lines, words and bytes of every file below the given directories, in a pool of processes. A
+// file that makes a worker crash, hang or throw costs that file. The parts: options.hpp, walk.hpp,
+// inputs.hpp, count.hpp (in the workers), report.hpp.
+#include "count.hpp"
+#include "inputs.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 #include "report.hpp"
-#include "schedule.hpp"
 #include "walk.hpp"
 
-#include <multiprocessing/freeze_support.hpp>
+#include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <sstream>
+#include <string>
 
 namespace {
+
+namespace mp = multiprocessing;
+
+/// What an exception says, and where in the worker it was thrown.
+std::string describe(const std::exception& error) {
+  try {
+    std::rethrow_if_nested(error);  // the trace travels inside of what was thrown
+  } catch (const mp::RemoteError& remote) {
+    return describe(remote);
+  } catch (...) {
+  }
+  const auto* remote = dynamic_cast<const mp::RemoteError*>(&error);
+  return remote == nullptr ? error.what() : std::string(remote->what()) + '\n' + remote->trace();
+}
+
+/// Why a file has no count.
+std::string reason_of(std::exception_ptr failure, const scan::Options& options) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const mp::TimeoutError&) {
+    std::ostringstream text;
+    text << "stopped after " << options.limit.count() << " s";
+    return text.str();
+  } catch (const std::exception& error) {
+    return describe(error);
+  }
+}
+
+void count_all(scan::Walk& walk, const scan::Options& options, scan::Report& report) {
+  mp::Pool pool(options.jobs, {.initializer = {scan::prepare_worker, options.words, options.injections},
+                               .retries = options.retries});
+  scan::Inputs files(walk);
+  scan::Progress progress;
+  for (auto& outcome : pool.imap_outcomes(scan::count_file, files,
+                                          {.chunksize = options.chunk, .task = {.timeout = options.limit}})) {
+    const scan::File file = files.take(outcome.index());
+    if (outcome)
+      report.add(file, *outcome);
+    else
+      report.add_failed(file, reason_of(outcome.error(), options));
+    progress.show(report.counted(), report.failed());
+  }
+}
 
 int scan_all(const scan::Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   scan::Walk walk(options);
   scan::Report report;
-  {
-    scan::Progress progress;
-    scan::run_batches(walk, options, [&](const scan::Outcome& outcome) {
-      report.add(outcome);
-      progress.show(report.total().files, report.batches(), report.failed());
-    });
-  }
+  count_all(walk, options, report);
   report.add_unreadable(walk.unreadable());
   report.print(std::chrono::steady_clock::now() - begin);
   return report.complete() ? 0 : 1;
@@ -41,7 +82,7 @@ int after_printing(int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  multiprocessing::freeze_support(argc, argv);
+  mp::freeze_support(argc, argv);
   const scan::CommandLine line = scan::read_command_line(argc, argv);
   if (line.leave) return after_printing(line.status);
   try {

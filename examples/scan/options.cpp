@@ -71,17 +71,21 @@ void add_choice(CLI::App& app, const std::string& name, Choice& value,
 
 void describe(CLI::App& app, Options& options, std::vector<std::pair<std::string, std::string>>& injections) {
   app.add_option("directory", options.directories, "Trees to scan")->required()->check(fault_of_directory);
-  app.add_option("-j,--jobs", options.jobs, "Child processes at a time")
+  app.add_option("-j,--jobs", options.jobs, "Worker processes")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("-b,--batch", options.batch, "Files for each child process")
+  app.add_option("-c,--chunk", options.chunk, "Files that a worker is given at once")
       ->check(CLI::Range(1, 1'000'000).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("-r,--retries", options.retries, "How often a file is tried again whose worker died")
+      ->check(CLI::Range(0, 1'000'000).description(""))
       ->type_name("N")
       ->capture_default_str();
   app.add_option_function<double>(
          "-l,--limit", [&](double seconds) { options.limit = std::chrono::duration<double>(seconds); },
-         "How long a batch may take")
+         "How long a file may take")
       ->check(CLI::Range(0.001, 1e9).description(""))
       ->type_name("SECONDS")
       ->default_str("60");
@@ -90,7 +94,7 @@ void describe(CLI::App& app, Options& options, std::vector<std::pair<std::string
       app, "--words", options.words, word_rules,
       "What makes a word: printable (an ASCII character as for GNU wc up to 9.4; default), any (a byte "
       "that is not white space, as in POSIX)");
-  app.add_option("--inject", injections, "The child that meets FILE crashes, hangs or throws")
+  app.add_option("--inject", injections, "A worker that meets FILE crashes, hangs or throws")
       ->allow_extra_args(false)
       ->type_name("crash|hang|throw FILE");
 }
@@ -100,11 +104,11 @@ void describe(CLI::App& app, Options& options, std::vector<std::pair<std::string
 CommandLine read_command_line(int argc, char** argv) {
   CommandLine line;
   Options& options = line.options;
-  options.jobs = static_cast<std::size_t>(multiprocessing::process_cpu_count());
+  options.jobs = multiprocessing::process_cpu_count();
   std::vector<std::pair<std::string, std::string>> injections;
   CLI::App app(
-      "Counts the lines, words and bytes of every regular file below the directories, in child processes.\n"
-      "A batch that crashes, hangs or throws costs that batch only.\n"
+      "Counts the lines, words and bytes of every regular file below the directories, in worker processes.\n"
+      "A file at which a worker crashes, hangs or throws is reported, and the others are counted.\n"
       "Exit status: 0 all was counted, 1 something was not, 2 the command line is wrong.",
       "scan");
   app.allow_windows_style_options(false);  // "/usr" is a directory everywhere

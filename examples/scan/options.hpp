@@ -14,8 +14,9 @@ enum class Grouping { extension, directory };
 
 struct Options {
   std::vector<std::string> directories;  ///< as they were typed
-  std::size_t jobs = 1;
-  std::size_t batch = 200;
+  int jobs = 1;
+  std::size_t chunk = 8;
+  unsigned retries = 3;
   std::chrono::duration<double> limit{60};
   Grouping grouping = Grouping::extension;
   Words words = Words::printable;

@@ -38,12 +38,12 @@ Progress::~Progress() {
   if (terminal_) std::cerr << '\r' << std::setw(line_width) << "" << '\r' << std::flush;
 }
 
-void Progress::show(std::uint64_t files, std::size_t batches, std::size_t failed) {
+void Progress::show(std::uint64_t files, std::size_t failed) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + (terminal_ ? on_terminal : elsewhere);
   std::ostringstream line;
-  line << files << " files in " << batches << " batches";
+  line << files << " files";
   if (failed != 0) line << ", " << failed << " failed";
   if (terminal_)
     std::cerr << '\r' << std::left << std::setw(line_width) << line.str() << std::flush;

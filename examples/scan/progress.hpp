@@ -16,7 +16,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void show(std::uint64_t files, std::size_t batches, std::size_t failed);
+  void show(std::uint64_t files, std::size_t failed);
 
  private:
   const bool terminal_;

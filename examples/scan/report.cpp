@@ -11,7 +11,7 @@ namespace scan {
 namespace {
 
 constexpr std::size_t max_rows = 20;
-constexpr std::size_t max_unreadable = 20;
+constexpr std::size_t max_lines = 20;
 
 using Row = std::pair<std::string, Counts>;
 
@@ -40,30 +40,38 @@ void print_row(std::size_t width, const std::string& name, const Counts& counts)
 
 }  // namespace
 
-void Report::add(const Outcome& outcome) {
-  ++batches_;
-  if (!outcome.counts) {
-    failed_.push_back(outcome);
+void Report::Lines::add(std::string line) {
+  if (count++ < max_lines) first.push_back(std::move(line));
+}
+
+void Report::Lines::print(const char* what) const {
+  for (const std::string& line : first) std::cerr << line << '\n';
+  if (count > first.size()) std::cerr << count - first.size() << " more " << what << '\n';
+}
+
+void Report::add(const File& file, const FileCounts& counted) {
+  if (!counted.unreadable.empty()) {
+    unreadable_.add(file.path + ": " + counted.unreadable);
     return;
   }
-  for (const auto& [group, counts] : outcome.counts->groups) {
-    groups_[group] += counts;
-    total_ += counts;
-  }
-  add_unreadable(outcome.counts->unreadable);
+  groups_[file.group] += counted.counts;
+  total_ += counted.counts;
+}
+
+void Report::add_failed(const File& file, const std::string& reason) {
+  failed_.add(file.path + ": " + std::string(without_newline(reason)));
 }
 
 void Report::add_unreadable(const std::vector<std::string>& lines) {
-  unreadable_count_ += lines.size();
-  for (const std::string& line : lines)
-    if (unreadable_.size() < max_unreadable) unreadable_.push_back(line);
+  for (const std::string& line : lines) unreadable_.add(line);
 }
 
 void Report::print(std::chrono::duration<double> elapsed) const {
   print_table();
-  std::cout << batches_ << " batches, " << failed_.size() << " failed, " << unreadable_count_
+  std::cout << total_.files + failed_.count << " files, " << failed_.count << " failed, " << unreadable_.count
             << " unreadable, " << std::fixed << std::setprecision(2) << elapsed.count() << " s" << std::endl;
-  print_failures();
+  failed_.print("failed");
+  unreadable_.print("could not be read");
 }
 
 void Report::print_table() const {
@@ -75,15 +83,6 @@ void Report::print_table() const {
             << std::setw(10) << "seconds" << '\n';
   for (const auto& [name, counts] : rows) print_row(width, name, counts);
   print_row(width, "total", total_);
-}
-
-void Report::print_failures() const {
-  for (const Outcome& batch : failed_)
-    std::cerr << "batch " << batch.number << " (" << batch.files << " files from " << batch.first
-              << "): " << without_newline(batch.failure) << '\n';
-  for (const std::string& line : unreadable_) std::cerr << line << '\n';
-  if (unreadable_count_ > unreadable_.size())
-    std::cerr << unreadable_count_ - unreadable_.size() << " more could not be read\n";
 }
 
 }  // namespace scan

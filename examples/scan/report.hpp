@@ -1,8 +1,8 @@
-// What is known at the end: sums, failed batches, unreadable files; and the table of it.
+// What is known at the end: sums, failed and unreadable files; and the table of it.
 #pragma once
 
 #include "count.hpp"
-#include "schedule.hpp"
+#include "walk.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -14,27 +14,35 @@ namespace scan {
 
 class Report {
  public:
-  void add(const Outcome& outcome);
+  void add(const File& file, const FileCounts& counted);
+  /// A file without a count: what the worker that had it did.
+  void add_failed(const File& file, const std::string& reason);
+  /// A line for each: path and reason.
   void add_unreadable(const std::vector<std::string>& lines);
 
-  [[nodiscard]] const Counts& total() const { return total_; }
-  [[nodiscard]] std::size_t batches() const { return batches_; }
-  [[nodiscard]] std::size_t failed() const { return failed_.size(); }
-  [[nodiscard]] bool complete() const { return failed_.empty() && unreadable_count_ == 0; }
+  [[nodiscard]] std::uint64_t counted() const { return total_.files; }
+  [[nodiscard]] std::size_t failed() const { return failed_.count; }
+  [[nodiscard]] bool complete() const { return failed_.count == 0 && unreadable_.count == 0; }
 
   /// The table goes to standard output, what could not be counted to standard error.
   void print(std::chrono::duration<double> elapsed) const;
 
  private:
+  /// The first of them, and how many there are.
+  struct Lines {
+    std::vector<std::string> first;
+    std::size_t count = 0;
+
+    void add(std::string line);
+    void print(const char* what) const;
+  };
+
   void print_table() const;
-  void print_failures() const;
 
   std::map<std::string, Counts> groups_;
   Counts total_;
-  std::size_t batches_ = 0;
-  std::vector<Outcome> failed_;
-  std::vector<std::string> unreadable_;  ///< the first of them
-  std::size_t unreadable_count_ = 0;
+  Lines failed_;
+  Lines unreadable_;
 };
 
 }  // namespace scan

@@ -10,9 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A batch is closed when it holds this many bytes, so that one child does not get all the large files.
-constexpr std::uintmax_t batch_bytes = std::uintmax_t{16} << 20;
-
 std::string to_utf8(const fs::path& path) {
   const std::u8string text = path.u8string();
   return {text.begin(), text.end()};
@@ -37,28 +34,14 @@ std::vector<fs::path> without_nested(const std::vector<std::string>& directories
 }  // namespace
 
 Walk::Walk(const Options& options)
-    : batch_(options.batch), grouping_(options.grouping), roots_(without_nested(options.directories)) {
+    : grouping_(options.grouping), roots_(without_nested(options.directories)) {
   std::reverse(roots_.begin(), roots_.end());
 }
 
-std::optional<std::vector<File>> Walk::next() {
-  std::vector<File> files;
-  std::uintmax_t bytes = 0;
-  fs::directory_entry entry;
-  while (files.size() < batch_ && bytes < batch_bytes && advance(entry)) {
-    std::error_code gone;  // the child will say so
-    const std::uintmax_t size = entry.file_size(gone);
-    if (!gone) bytes += size;
-    files.push_back({to_utf8(entry.path()), group_of(entry.path())});
-  }
-  if (files.empty()) return std::nullopt;
-  return files;
-}
-
-bool Walk::advance(fs::directory_entry& found) {
+std::optional<File> Walk::next() {
   for (;;) {
     if (open_.empty()) {
-      if (roots_.empty()) return false;
+      if (roots_.empty()) return std::nullopt;
       root_ = std::move(roots_.back());
       roots_.pop_back();
       enter(root_);
@@ -74,10 +57,7 @@ bool Walk::advance(fs::directory_entry& found) {
     open_.back().increment(error);
     if (error) unreadable_.push_back(to_utf8(entry.path().parent_path()) + ": " + error.message());
     if (type == fs::file_type::directory) enter(entry.path());
-    if (type == fs::file_type::regular) {
-      found = entry;
-      return true;
-    }
+    if (type == fs::file_type::regular) return File{to_utf8(entry.path()), group_of(entry.path())};
   }
 }
 

@@ -1,10 +1,10 @@
-# scan counts what wc counts, however the files are split into batches.
+# scan counts what wc counts, however many files a worker is given at once.
 include("${CMAKE_CURRENT_LIST_DIR}/scan_tree.cmake")
 find_wc()
 wc_total(${tree_files})
 
-foreach(batch 1000 4)
-  run(scan tree --batch ${batch} --jobs 3 --words ${word_rule})
+foreach(chunk 1000 4 1)
+  run(scan tree --chunk ${chunk} --jobs 3 --words ${word_rule})
   demand_status(scan 0)
   demand_match("${scan_output}" "\ntotal +${tree_count} +${lines} +${words} +${bytes} ")
   demand_match("${scan_output}" " 0 failed, 0 unreadable")

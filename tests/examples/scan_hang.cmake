@@ -1,4 +1,4 @@
-# A child that hangs is stopped when its time is over.
+# A worker that hangs is stopped when the time of its file is over.
 set(FAULT hang)
 set(LIMIT --limit 3)
 set(REASON "stopped after 3 s")

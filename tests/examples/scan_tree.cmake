@@ -20,6 +20,16 @@ endforeach()
 file(GLOB_RECURSE tree_files RELATIVE "${WORK}" "${WORK}/tree/*")
 list(LENGTH tree_files tree_count)
 
+# Adds some files of a megabyte.
+macro(write_large_files)
+  string(REPEAT "a line of some words\n" 50000 text)
+  foreach(number RANGE 1 20)
+    file(WRITE "${WORK}/tree/large/${number}.txt" "${text}")
+    list(APPEND tree_files "tree/large/${number}.txt")
+  endforeach()
+  list(LENGTH tree_files tree_count)
+endmacro()
+
 # Sets lines, words and bytes in the caller, as wc counts the given files (in one call: not too many).
 function(wc_total)
   execute_process(COMMAND "${CMAKE_COMMAND}" -E env LC_ALL=C "${WC}" ${ARGN} WORKING_DIRECTORY "${WORK}"
