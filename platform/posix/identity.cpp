@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "contract/fault.hpp"
@@ -35,10 +36,14 @@ Result<ProcessIdentity> identify(int pid) noexcept {
   return look_up(pid);
 }
 
-// Kept, because it costs as much as a tenth of a fork; a forked child has another pid and asks again.
+// Kept, because it costs as much as a tenth of a fork. A forked child asks again, whoever forked it: it is
+// told so, since its pid may be that of an ancestor that is gone, or of its parent in another namespace. One
+// that was made behind the C library's back is known by its pid alone.
 ProcessIdentity current_identity() noexcept {
   static std::atomic<std::uint64_t> known_start{0};
   static std::atomic<int> known_pid{0};
+  [[maybe_unused]] static const int told =
+      ::pthread_atfork(nullptr, nullptr, [] { known_pid.store(0, std::memory_order_relaxed); });
   const int pid = current_pid();
   if (known_pid.load(std::memory_order_acquire) == pid) return {pid, known_start};
   const auto self = look_up(pid);
@@ -54,13 +59,13 @@ bool is_alive(const ProcessIdentity& identity) noexcept {
   return identity.start_time == 0 || now->start_time == 0 || *now == identity;
 }
 
-Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
+Result<Handle> open_sentinel(const ProcessIdentity& identity, bool made_us) noexcept {
   if (auto failure = fault_point(Call::open_sentinel)) return *failure;
   if (identity.pid <= 0) return gone;
   auto sentinel = posix::open_exact_sentinel(identity.pid);
-  // Our own parent is who it was when the sentinel was opened: its pid is not given away while we are its
-  // child, and no process can adopt us that is younger than we are.
-  if (!sentinel || ::getppid() == identity.pid) return sentinel;
+  // Who made us is who it was when the sentinel was opened, if it is our parent still: its pid is not given
+  // away before, and no process adopts us that is younger than we are.
+  if (!sentinel || (made_us && ::getppid() == identity.pid)) return sentinel;
   const auto now = look_up(identity.pid);
   if (!now) return now.error();
   if (identity.start_time == 0 || *now == identity) return sentinel;

@@ -49,7 +49,7 @@ Result<ProcessIdentity> identify(int) noexcept {
 }
 bool is_alive(const ProcessIdentity& identity) noexcept { return identity == current_identity(); }
 
-Result<Handle> open_sentinel(const ProcessIdentity&) noexcept {
+Result<Handle> open_sentinel(const ProcessIdentity&, bool) noexcept {
   if (const auto fault = fault_point(Call::open_sentinel)) return *fault;
   return not_supported("open_sentinel");
 }

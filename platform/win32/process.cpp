@@ -127,7 +127,7 @@ bool is_alive(const ProcessIdentity& identity) noexcept {
   return identity.start_time == 0 || creation_time(native(*process)) == identity.start_time;
 }
 
-Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept {
+Result<Handle> open_sentinel(const ProcessIdentity& identity, bool) noexcept {
   if (const auto fault = fault_point(Call::open_sentinel)) return *fault;
   auto process = open_running(identity.pid);
   if (process && identity.start_time != 0 && creation_time(native(*process)) != identity.start_time) {

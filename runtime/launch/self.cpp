@@ -20,7 +20,7 @@ namespace multiprocessing::runtime {
 ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent)
     : channel_(std::move(channel)), parent_(parent) {
   // Without a sentinel (an old kernel, a container's rules) the end of the channel alone must do.
-  if (auto sentinel = platform::open_sentinel(parent)) parent_sentinel_ = std::move(*sentinel);
+  if (auto sentinel = platform::open_sentinel(parent, true)) parent_sentinel_ = std::move(*sentinel);
 }
 
 bool ParentLink::wait_for_more() noexcept {

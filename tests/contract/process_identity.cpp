@@ -51,6 +51,15 @@ const ChildFunction has_a_child("has_a_child", [](ChildContext& context) {
   return at_end(context.channel) ? 0 : 1;
 });
 
+/// Opens its parent's sentinel, and that of one who was started before and has ended.
+const ChildFunction knows_its_parent("knows_its_parent", [](ChildContext& context) {
+  auto parent = must(identify(std::stoi(context.arguments.at(0))));
+  must(open_sentinel(parent));
+  must(open_sentinel(parent, true));
+  --parent.start_time;
+  return outcome(open_sentinel(parent)) == Condition::gone ? 0 : 1;
+});
+
 }  // namespace
 
 TEST_SUITE("contract.process_identity") {
@@ -133,6 +142,12 @@ TEST_SUITE("contract.process_identity") {
     CHECK_FALSE(is_alive(grandchild));
     child.channel.close();
     CHECK(child.join() == exited(0));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "an earlier process that had the parent's pid is gone") {
+    if (!capabilities().foreign_sentinels)
+      return skip("there are no sentinels of processes that are no children");
+    CHECK(start(knows_its_parent, {std::to_string(current_pid())}).join() == exited(0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "this process has a sentinel that is not ready") {

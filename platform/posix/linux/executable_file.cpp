@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mapped_images.hpp"
@@ -21,12 +22,22 @@ bool started_by_link_or_descriptor() noexcept {
   return path == "/proc/self/exe" || path.starts_with("/dev/fd/");
 }
 
+// Whether `path` leads to the file that runs here.
+bool is_this_program(const char* path) noexcept {
+  struct stat named {};
+  struct stat running {};
+  return ::stat(path, &named) == 0 && ::stat("/proc/self/exe", &running) == 0 &&
+         named.st_dev == running.st_dev && named.st_ino == running.st_ino;
+}
+
 // The name that the program had when it was first asked for. To read the link costs a new process as much as
-// twenty other system calls; this library's child got the name as argv[0].
+// twenty other system calls; this library's child got the name as argv[0]. Who else starts programs by open
+// files may have called it anything.
 std::string executable_name() {
   static const std::string& name = *new std::string([]() -> std::string {
     const char* given = program_invocation_name;
-    if (started_by_link_or_descriptor() && given != nullptr && *given == '/') return given;
+    if (started_by_link_or_descriptor() && given != nullptr && *given == '/' && is_this_program(given))
+      return given;
     std::string path(PATH_MAX, '\0');
     const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
     path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);

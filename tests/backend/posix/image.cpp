@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -75,6 +77,28 @@ TEST_SUITE("backend.image") {
     CHECK(executable_address(library_function()));
     location.image.id.back() ^= std::byte{1};
     CHECK(outcome(resolve(location)) == Condition::corrupt);
+  }
+
+  TEST_CASE("the executable has the name of its file") {
+    const auto self = std::filesystem::canonical(must(executable_path()).real);
+    CHECK(must(locate(reinterpret_cast<const void*>(&unused_library))).path == self.string());
+  }
+
+  TEST_CASE(
+      "the executable has the name of its file, whatever it was called by who started it by an open file") {
+    const Handle file(::open(must(executable_path()).launch.c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(file);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::string name = "/bin/sh", suite = "--test-suite=backend.image",
+                  test = "--test-case=the executable has the name of its file";
+      char* arguments[] = {name.data(), suite.data(), test.data(), nullptr};
+      ::fexecve(static_cast<int>(file.get()), arguments, environ);
+      ::_exit(99);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a function of a linked library has a name") {

@@ -126,7 +126,9 @@ struct ProcessIdentity {
 /// A handle of any process that is ready when that process has ended. Errors: gone (ended, or the pid is
 /// another's by now), permission_denied, not_supported (see Capabilities::foreign_sentinels; or the system
 /// does not tell when processes were started, so that this one cannot be known again), out_of_handles.
-[[nodiscard]] Result<Handle> open_sentinel(const ProcessIdentity& identity) noexcept;
+/// `made_us`: it is the identity of the process that made this one. As long as that is the parent nobody else
+/// has its pid, which saves a look at when it was started.
+[[nodiscard]] Result<Handle> open_sentinel(const ProcessIdentity& identity, bool made_us = false) noexcept;
 
 /// From now on this process ends with `code`, as by end_now(), when the other end of the channel is closed or
 /// `sentinel` is ready (no_handle: the channel alone). Both must stay open for the life of the process. Once
