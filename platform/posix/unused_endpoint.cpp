@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "contract/crypto.hpp"
 #include "contract/listener.hpp"
 #include "contract/process.hpp"
+#include "descriptor.hpp"
 #include "error.hpp"
 
 namespace multiprocessing::platform {
@@ -79,15 +82,19 @@ struct CloseFolder {
   void operator()(DIR* folder) const noexcept { ::closedir(folder); }
 };
 
+// Under the lock that listen() takes: a socket that is about to listen does not answer either.
 void remove_what_was_left(const std::string& folder) {
+  const auto locked = posix::open_file(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!locked || ::flock(posix::to_fd(locked->get()), LOCK_EX | LOCK_NB) != 0) return;
   const std::unique_ptr<DIR, CloseFolder> entries(::opendir(folder.c_str()));
-  if (entries == nullptr) return;
+  if (entries == nullptr) return;  // and with the handle goes the lock
   while (const dirent* entry = ::readdir(entries.get())) {
     const auto maker = maker_of(entry->d_name);
     if (maker.pid <= 0 || is_alive(maker)) continue;
     const std::string path = folder + "/" + entry->d_name;
     if (nobody_answers(path)) ::unlink(path.c_str());
   }
+  ::flock(posix::to_fd(locked->get()), LOCK_UN);  // a process that was forked meanwhile has a copy
 }
 
 }  // namespace
