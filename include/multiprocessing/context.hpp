@@ -26,7 +26,8 @@ namespace multiprocessing {
 
 namespace detail {
 MULTIPROCESSING_EXPORT void register_target(std::string_view name, Target target);
-}
+MULTIPROCESSING_EXPORT void set_forkserver_preload(const std::vector<std::unique_ptr<Task>>& functions);
+}  // namespace detail
 
 /// Every start method of this system, the default first.
 [[nodiscard]] MULTIPROCESSING_EXPORT std::vector<std::string> get_all_start_methods();
@@ -38,9 +39,9 @@ MULTIPROCESSING_EXPORT void register_target(std::string_view name, Target target
 /// `force`). The environment variable MULTIPROCESSING_START_METHOD changes the default; this wins over it.
 MULTIPROCESSING_EXPORT void set_start_method(std::string_view method, bool force = false);
 
-/// What "spawn" executes in place of this program: the same build under another path, or a program that
-/// knows the targets by register_task(). `prefix` is a launcher such as wine or qemu with its arguments. An
-/// empty path is this program again.
+/// What "spawn" and the fork server execute in place of this program: the same build under another path, or a
+/// program that knows the targets by register_task(). `prefix` is a launcher such as wine or qemu with its
+/// arguments. An empty path is this program again.
 MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::string> prefix = {});
 
 /// Lets F run in another executable that registers the same F under the same name before freeze_support().
@@ -48,6 +49,19 @@ MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::strin
 template <auto F>
 void register_task(std::string_view name) {
   detail::register_target(name, detail::target_of<F>());
+}
+
+/// Functions without arguments that the fork server runs once, in this order, before it serves: its children
+/// then have what they made, such as tables and loaded libraries. They must leave no threads behind: children
+/// are forked. The next start() by "forkserver" has a server that ran exactly these; none takes them away.
+/// What escapes from one of them is a RuntimeError of start(). Throws SerializationError (a function object
+/// that cannot travel), RuntimeError (generated code). Process-wide; thread-safe. Without effect where the
+/// start method does not exist. Python: `set_forkserver_preload`, which takes names of modules.
+template <class... F>
+requires(...&& std::invocable<F&>) void set_forkserver_preload(F... functions) {
+  std::vector<std::unique_ptr<detail::Task>> tasks;
+  (tasks.push_back(detail::make_task<false>(std::move(functions))), ...);
+  detail::set_forkserver_preload(tasks);
 }
 
 /// The package with one start method: the functions and process classes of the namespace, as members.
@@ -161,6 +175,7 @@ class MULTIPROCESSING_EXPORT Context {
   using TimeLimit = multiprocessing::TimeLimit;
   using SpawnProcess = multiprocessing::SpawnProcess;
   using ForkProcess = multiprocessing::ForkProcess;
+  using ForkServerProcess = multiprocessing::ForkServerProcess;
 
   [[nodiscard]] std::vector<std::string> get_all_start_methods() const;
   [[nodiscard]] std::string get_start_method() const;
@@ -169,6 +184,10 @@ class MULTIPROCESSING_EXPORT Context {
   void set_start_method(std::string_view method, bool force = false) const;
   void set_executable(PathView path, std::vector<std::string> prefix = {}) const {
     multiprocessing::set_executable(std::move(path), std::move(prefix));
+  }
+  template <class... F>
+  requires(...&& std::invocable<F&>) void set_forkserver_preload(F... functions) const {
+    multiprocessing::set_forkserver_preload(std::move(functions)...);
   }
   [[nodiscard]] Context& get_context() const;
   [[nodiscard]] Context& get_context(std::string_view method) const;

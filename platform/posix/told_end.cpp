@@ -33,7 +33,10 @@ std::optional<ExitStatus> ToldEnd::ask() noexcept {
 }
 
 bool ToldEnd::wait_for_word(Deadline deadline) const noexcept {
-  return !over_ && wait_one(from_.readable(), deadline).has_value();
+  if (over_) return false;
+  const auto waited = wait_one(from_.readable(), deadline);
+  // What could not be waited for is waited for again.
+  return waited || (waited.error().condition != Condition::timed_out && !deadline.expired());
 }
 
 }  // namespace multiprocessing::platform::posix

@@ -12,6 +12,7 @@
 
 #include "contract/capabilities.hpp"
 #include "contract/system.hpp"
+#include "forkserver/forkserver.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/start_strategy.hpp"
 
@@ -30,6 +31,7 @@ struct StartMethods {
     if (!platform::capabilities().fork) return;
     known.push_back(make_fork_strategy());
     if (platform::capabilities().fork_is_default) std::swap(known.front(), known.back());
+    if (platform::capabilities().child_handover) known.push_back(make_forkserver_strategy());
   }
 
   [[nodiscard]] StartStrategy* find(std::string_view name) const noexcept {

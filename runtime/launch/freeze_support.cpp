@@ -10,10 +10,7 @@
 #include "contract/console.hpp"
 #include "contract/system.hpp"
 #include "launch/child_main.hpp"
-#include "launch/start_strategy.hpp"
-#include "support/errors.hpp"
-#include "support/log.hpp"
-#include "wire/handles.hpp"
+#include "launch/record.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -58,57 +55,10 @@ std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) 
   platform::end_now(refused_status);
 }
 
-ChildSettings read_settings(detail::Decoder& decoder) {
-  auto settings = detail::decode<ChildSettings>(decoder);
-  set_log_settings({static_cast<Level>(settings.log_level), settings.log_to_stderr});
-  adopt_start_method(settings.start_method);
-  choose_executable({settings.executable, settings.executable_prefix});
-  return settings;
-}
-
 /// Started through a path such as /proc/self/exe, the process would go by that path's name. The parent gave
 /// its own as argv[0].
 void restore_title(const std::string& path) {
   platform::set_process_title(path.substr(path.find_last_of("/\\") + 1));
-}
-
-/// The handles that the parent announced.
-platform::Status receive_handles(ParentLink& link, const Frame& announcement,
-                                 std::vector<platform::Handle>& handles) {
-  if (announcement.body.size() != sizeof(std::uint32_t)) return platform::Error{platform::Condition::corrupt};
-  const auto count = detail::Decoder(announcement.body).number<std::uint32_t>();
-  if (count > most_handles) return platform::Error{platform::Condition::corrupt};
-  return take_all_handles(link.channel(), count, handles, platform::Deadline::never());
-}
-
-/// Reads the record, runs the target, and returns the exit code.
-int run_child(const std::shared_ptr<ParentLink>& link) {
-  auto frame = link->next_frame();
-  std::vector<platform::Handle> arrived;
-  platform::Status received;
-  if (frame && frame->kind == FrameKind::handles) {
-    received = receive_handles(*link, *frame, arrived);
-    frame = link->next_frame();
-  }
-  ArrivedHandles handles(std::move(arrived));
-  if (!frame || frame->kind != FrameKind::bootstrap) platform::end_now(1);
-  detail::Decoder decoder(frame->body);
-  decoder.offer_handles(handles.offer());
-  ChildSettings settings;
-  return run_and_report(*link, settings.wants_result, [&](detail::Encoder* result) {
-    settings = read_settings(decoder);
-    self().become(settings, link, false);
-    // One who waits for a result learns it with that, and is not to be woken before.
-    if (!settings.wants_result)
-      static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
-    watch_parent(*link, settings.keep_running);
-    value_or_throw(received, "the handles among the arguments");
-    obey_limits(settings);
-    const auto target = find_target(settings.target);
-    if (settings.target.is_object) expect_own_object();
-    log(Level::info, "child process calling self.run()");
-    target.descriptor->run(target.function, decoder, settings.wants_result ? result : nullptr);
-  });
 }
 
 [[noreturn]] void become_child(const BootstrapArguments& arguments) {
@@ -121,7 +71,7 @@ int run_child(const std::shared_ptr<ParentLink>& link) {
   allow_re_execution();
   restore_title(arguments.program);
   if (exit_rule_is_due()) std::atexit(detail::multiprocessing_at_exit);
-  std::exit(run_child(link));
+  std::exit(run_from_record(link, false));
 }
 
 std::vector<std::string> command_line(int argc, char** argv) {

@@ -21,8 +21,7 @@ InFlight::InFlight() {
 InFlight::~InFlight() {
   const std::scoped_lock lock(registry_mutex());
   Registry::instance().remove(this);
-  parent_end_.close();
-  child_end_.close();
+  for (auto* channel : {&parent_end_, &child_end_, &handover_, &far_handover_}) channel->close();
   for (auto& stream : parent_streams_) stream.reset();
   for (auto& stream : child_streams_) stream.reset();
 }
@@ -32,6 +31,18 @@ void InFlight::open_channel() {
   auto ends = runtime::value_or_throw(platform::channel_pair(), "the control channel");
   parent_end_ = std::move(ends.first);
   child_end_ = std::move(ends.second);
+}
+
+void InFlight::open_handover() {
+  const std::scoped_lock lock(registry_mutex());
+  auto ends = runtime::value_or_throw(platform::channel_pair(), "a child of the fork server");
+  handover_ = std::move(ends.first);
+  far_handover_ = std::move(ends.second);
+}
+
+void InFlight::close_far_handover() noexcept {
+  const std::scoped_lock lock(registry_mutex());
+  far_handover_.close();
 }
 
 platform::StreamBinding InFlight::open_stream(std::size_t index) {
@@ -65,7 +76,7 @@ void InFlight::close_copies() const noexcept {
   const auto close = [](platform::RawHandle handle) {
     if (handle != platform::no_handle) platform::close_handle(handle);
   };
-  for (const auto* channel : {&parent_end_, &child_end_})
+  for (const auto* channel : {&parent_end_, &child_end_, &handover_, &far_handover_})
     if (*channel) close(channel->get());
   for (const auto& stream : parent_streams_)
     if (stream != nullptr) close(stream->channel.get());

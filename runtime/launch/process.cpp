@@ -72,7 +72,8 @@ void Process::start(StopToken stop) {
 
 detail::ChildTarget Process::child_target() const {
   const auto& type = typeid(*this);
-  if (type != typeid(Process) && type != typeid(SpawnProcess) && type != typeid(ForkProcess))
+  if (type != typeid(Process) && type != typeid(SpawnProcess) && type != typeid(ForkServerProcess) &&
+      type != typeid(ForkProcess))
     throw TypeError("start(): " + platform::demangled_type_name(type) +
                     " is derived from Process in a way that no other process can make; derive it from "
                     "multiprocessing::ProcessOf<" +
@@ -122,6 +123,7 @@ std::exception_ptr Process::exception() const {
 
 SpawnProcess::~SpawnProcess() = default;
 ForkProcess::~ForkProcess() = default;
+ForkServerProcess::~ForkServerProcess() = default;
 
 // ---- the processes around this one
 

@@ -37,6 +37,7 @@ struct Registry::State {
   std::vector<std::shared_ptr<ProcessState>> running;
   std::set<ProcessState*> holding;  ///< all that hold handles of a child, ended ones too
   std::set<InFlight*> in_flight;
+  std::vector<LetGo> let_go;
   std::size_t next_look = 0;
   std::vector<std::shared_ptr<ProcessState>> abandoned;  ///< a forked child's memory of its parent's children
 };
@@ -100,9 +101,16 @@ std::vector<std::shared_ptr<ProcessState>> Registry::active() {
 void Registry::lock() noexcept { registry_mutex().lock(); }
 void Registry::unlock() noexcept { registry_mutex().unlock(); }
 
-void Registry::forget_in_child(const InFlight& own) noexcept {
+void Registry::at_fork_in_child(LetGo let_go) {
+  const std::scoped_lock lock(registry_mutex());
+  auto& known = state_->let_go;
+  if (std::find(known.begin(), known.end(), let_go) == known.end()) known.push_back(let_go);
+}
+
+void Registry::forget_in_child(const InFlight* own) noexcept {
+  for (const auto let_go : state_->let_go) let_go();
   for (const InFlight* start : state_->in_flight)
-    if (start != &own) start->close_copies();
+    if (start != own) start->close_copies();
   state_->in_flight.clear();
   for (ProcessState* state : state_->holding) state->release_handles();
   state_->holding.clear();

@@ -20,10 +20,19 @@ namespace multiprocessing::runtime {
 ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent)
     : channel_(std::move(channel)), parent_(parent) {
   // Without a sentinel (an old kernel, a container's rules) the end of the channel alone must do.
-  if (auto sentinel = platform::open_sentinel(parent, true)) parent_sentinel_ = std::move(*sentinel);
+  auto sentinel = platform::open_sentinel(parent, true);
+  if (sentinel)
+    parent_sentinel_ = std::move(*sentinel);
+  else
+    parent_is_gone_ = sentinel.error().condition == platform::Condition::gone;
 }
 
+ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent,
+                       platform::Handle sentinel) noexcept
+    : channel_(std::move(channel)), parent_(parent), parent_sentinel_(std::move(sentinel)) {}
+
 bool ParentLink::wait_for_more() noexcept {
+  if (parent_is_gone_) return false;
   const std::array handles = {channel_.readable(), parent_sentinel_.get()};
   const auto watched = std::span(handles).first(parent_sentinel_ ? 2 : 1);
   try {
@@ -201,6 +210,7 @@ void follow() {
 void watch_parent(ParentLink& link, bool keep_running) {
   self().keep_running(keep_running);
   if (keep_running) return;
+  if (link.parent_is_gone()) platform::end_now(1);
   if (platform::end_with_peer(link.channel(), link.parent_sentinel().get(), 1))
     self().add_own_thread();
   else

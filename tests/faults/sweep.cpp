@@ -203,6 +203,17 @@ void clean_up() {
   }
 }
 
+/// Whether the exception that is being handled may come of it.
+bool reports(const Fault& fault) {
+  try {
+    throw;
+  } catch (const mp::TimeoutError&) {
+    return fault.condition == Condition::timed_out;
+  } catch (...) {
+    return faults::reports_a_failed_call();
+  }
+}
+
 /// Whether the failure was injected.
 bool run_with_fault(Scenario scenario, mp::Context& context, const Fault& fault) {
   platform::fault_plan::clear();
@@ -213,7 +224,7 @@ bool run_with_fault(Scenario scenario, mp::Context& context, const Fault& fault)
   try {
     scenario(context);
   } catch (...) {
-    if (!faults::reports_a_failed_call() || marks().count() == 0)
+    if (!reports(fault) || marks().count() == 0)
       FAIL_CHECK("not the report of a failed call: ", faults::current_text());
   }
   planned = nullptr;
@@ -260,10 +271,12 @@ struct Unreached {
 std::vector<Unreached> unreached() {
   std::vector<Unreached> list = {
       {"duplicate_handle", "", "only connections are duplicated; contract.faults", false},
-      {"send_handles", "", "only connections travel; contract.faults"},
-      {"receive_handles", "", "only connections travel; contract.faults"},
+      {"send_handles", "spawn", "only connections travel; contract.faults"},
+      {"send_handles", "fork", "only connections travel; contract.faults"},
+      {"receive_handles", "spawn", "only connections travel; contract.faults"},
+      {"receive_handles", "fork", "only connections travel; contract.faults"},
       {"channel_finish_writing", "", "no part of this release ends one direction alone; contract.faults"},
-      {"identify", "", "no part of this release asks who another process is; contract.faults"},
+      {"identify", "", "only where a sentinel cannot be sent; contract.faults", false},
       {"limit_memory", "", "no scenario here has a limit; contract.faults"},
       {"listener_listen", "", "no scenario here listens: faults.listeners"},
       {"listener_accept", "", "no scenario here listens: faults.listeners"},
@@ -287,6 +300,12 @@ std::vector<Unreached> unreached() {
       {"executable_path", "fork", "nothing is executed"},
       {"locate", "fork", "nothing has to be found again"},
   };
+  for (const char* call :
+       {"end_with_peer", "arm_crash_report", "open_sentinel", "run_in_background", "bind_standard_streams",
+        "change_working_directory", "replace_environment", "change_priority", "fork_process"})
+    list.push_back({call, "forkserver", "the server's, or its child's: faults.server_faults", false});
+  for (const char* call : {"launch", "executable_path"})
+    list.push_back({call, "forkserver", "once for each server: faults.server_faults", false});
   if (!platform::capabilities().kept_wait_sets)
     for (const char* call : {"wait_set_create", "wait_set_add", "wait_set_wait"})
       list.push_back({call, "", "this system waits for many without a set"});

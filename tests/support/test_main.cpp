@@ -37,7 +37,8 @@ int nothing() { return 0; }
 
 /// Uses once what the library, the standard library and the system make on first use and keep.
 void touch_everything() {
-  multiprocessing::call(nothing);
+  for (const auto& method : multiprocessing::get_all_start_methods())
+    multiprocessing::get_context(method).call(nothing);  // the fork server is made once, too
   multiprocessing::call_async(nothing).result();
   std::mutex mutex;
   const auto meet = [&] {

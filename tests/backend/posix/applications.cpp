@@ -186,7 +186,7 @@ TEST_SUITE("backend.applications") {
               close(stranger_holds[1]);
               char byte = 0;
               static_cast<void>(!read(stranger_holds[0], &byte, 1));
-              alarm(20);
+              alarm(10);
               pause();
             }
             static_cast<void>(!write(1, "!", 1));

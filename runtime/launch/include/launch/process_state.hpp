@@ -174,6 +174,14 @@ class InFlight {
   platform::StreamBinding open_stream(std::size_t index);
   [[nodiscard]] platform::Channel& parent_end() noexcept { return parent_end_; }
   [[nodiscard]] platform::RawHandle child_end() const noexcept { return child_end_.get(); }
+  /// For whoever keeps it in place of a process object. With the registry's mutex held.
+  [[nodiscard]] platform::Channel take_parent_end() noexcept { return std::move(parent_end_); }
+  /// For a child that another process forks: the channel over which it is handed over. Throws OSError.
+  void open_handover();
+  [[nodiscard]] platform::Channel& handover() noexcept { return handover_; }
+  [[nodiscard]] platform::RawHandle far_handover() const noexcept { return far_handover_.get(); }
+  /// Once that process has it: from now on its death is the channel's end.
+  void close_far_handover() noexcept;
   /// In the parent, once there is a child: now only that holds its ends, and its death is the channel's end.
   void close_child_ends() noexcept;
   /// In the parent: the child needs no record, and so will not say that it took one.
@@ -190,6 +198,8 @@ class InFlight {
 
   platform::Channel parent_end_;
   platform::Channel child_end_;
+  platform::Channel handover_;
+  platform::Channel far_handover_;  ///< goes to the process that forks
   std::array<std::unique_ptr<StreamState>, 3> parent_streams_;
   std::array<platform::Handle, 3> child_streams_;
   bool delivered_ = false;
@@ -209,8 +219,12 @@ class Registry {
   void lock() noexcept;
   void unlock() noexcept;
   /// In the child, while locked: closes what belongs to the parent's children and to its other starts under
-  /// way, and forgets them.
-  void forget_in_child(const InFlight& own) noexcept;
+  /// way, and forgets them. `own` may be null.
+  void forget_in_child(const InFlight* own) noexcept;
+  /// From now on forget_in_child() calls this too: for what else belongs to the parent alone and is only
+  /// changed with the mutex held.
+  using LetGo = void (*)() noexcept;
+  void at_fork_in_child(LetGo let_go);
 
  private:
   friend class ProcessState;

@@ -23,11 +23,17 @@ namespace multiprocessing::runtime {
 class ParentLink {
  public:
   ParentLink(platform::Channel channel, platform::ProcessIdentity parent);
+  /// With a sentinel of the parent that somebody has already; it may be empty.
+  ParentLink(platform::Channel channel, platform::ProcessIdentity parent, platform::Handle sentinel) noexcept;
 
   [[nodiscard]] platform::Channel& channel() noexcept { return channel_; }
   [[nodiscard]] const platform::ProcessIdentity& parent() const noexcept { return parent_; }
   /// The parent's sentinel; nothing where the system has none for processes that are not children.
   [[nodiscard]] const platform::Handle& parent_sentinel() const noexcept { return parent_sentinel_; }
+  /// It was gone already when this was made: no sentinel of it was to be had, and none is needed.
+  [[nodiscard]] bool parent_is_gone() const noexcept { return parent_is_gone_; }
+  /// For another link to the same parent, which takes the place of this one.
+  [[nodiscard]] platform::Handle take_parent_sentinel() noexcept { return std::move(parent_sentinel_); }
   /// Waits for the next frame; nullopt when the parent is gone, or sends nonsense. One thread at a time.
   [[nodiscard]] std::optional<Frame> next_frame();
   /// The next frame if all of it is here. One thread at a time.
@@ -40,6 +46,7 @@ class ParentLink {
   platform::Channel channel_;
   platform::ProcessIdentity parent_;
   platform::Handle parent_sentinel_;
+  bool parent_is_gone_ = false;
   FrameReader reader_;
 };
 

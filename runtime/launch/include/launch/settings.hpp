@@ -11,6 +11,14 @@
 
 namespace multiprocessing::runtime {
 
+/// What is done for a child before it begins, where somebody can; else by the child itself. An aggregate.
+struct OwnSetup {
+  std::string working_directory;  ///< empty: where it is
+  bool has_environment = false;
+  std::vector<std::string> environment;  ///< "NAME=value"
+  std::uint8_t priority = 0;             ///< a platform::PriorityClass
+};
+
 /// An aggregate: it travels field by field.
 struct ChildSettings {
   std::string name;
@@ -28,6 +36,7 @@ struct ChildSettings {
   std::string parent_name;
   std::uint64_t memory_limit = 0;  ///< bytes; 0: none
   bool wants_result = false;       ///< the parent waits for what the target returns
+  OwnSetup setup;
   TargetRecord target;
 };
 
