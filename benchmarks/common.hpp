@@ -47,6 +47,9 @@ int print_table(const std::vector<Row>& rows, const Settings& settings);
 /// The same with what every child of the library has: a channel to its parent, a sentinel, and a thread that
 /// watches for the parent's end.
 [[nodiscard]] Measure bare_supervised_fork();
+/// A process that forks for another: it is asked over a socket, forks a child that ends at once, waits for it
+/// and answers. Made at the first round.
+[[nodiscard]] Measure bare_zygote();
 /// Starts `self --end-supervised CHANNEL` with the same, and with a record that it reads and answers. Empty
 /// where there is no such floor.
 [[nodiscard]] Measure bare_supervised_spawn(std::string self);

@@ -155,6 +155,44 @@ void end_supervised(int channel) {
   if (write(channel, record, 16) != 16) _exit(2);
 }
 
+namespace {
+
+[[noreturn]] void be_zygote(int requests) {
+  char byte = 0;
+  while (read(requests, &byte, 1) == 1) {
+    const pid_t pid = fork();
+    if (pid == 0) _exit(0);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (write(requests, &byte, 1) != 1) break;
+  }
+  _exit(0);  // whoever asked is gone
+}
+
+/// The end of the socket over which it is asked.
+int start_zygote() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+  if (fork() == 0) {
+    close(ends[0]);
+    be_zygote(ends[1]);
+  }
+  close(ends[1]);
+  return ends[0];
+}
+
+}  // namespace
+
+Measure bare_zygote() {
+  return [] {
+    static const int zygote = start_zygote();
+    return seconds_of(20, [] {
+      char byte = 0;
+      if (write(zygote, &byte, 1) != 1 || read(zygote, &byte, 1) != 1) std::abort();
+    });
+  };
+}
+
 std::vector<long long> copies_of_handle(long long handle, int count) {
   std::vector<long long> copies;
   for (int i = 0; i < count; ++i) {

@@ -7,6 +7,7 @@ std::string own_path(const char* argv0) { return argv0; }
 Measure bare_spawn(std::vector<std::string>) { return {}; }
 Measure bare_fork() { return {}; }
 Measure bare_supervised_fork() { return {}; }
+Measure bare_zygote() { return {}; }
 Measure bare_supervised_spawn(std::string) { return {}; }
 void end_supervised(int) {}
 std::vector<long long> copies_of_handle(long long, int) { return {}; }

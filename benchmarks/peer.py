@@ -1,4 +1,4 @@
-# The peer: Python's own package. `peer.py fork|spawn` prints the seconds of one start and join, on average;
+# The peer: Python's own package. `peer.py fork|spawn|forkserver` prints the seconds of one start and join, on average;
 # `peer.py waitN` (wait100, wait1000, wait10000) those of one wait for N sentinels, of which one is ready.
 import multiprocessing
 import os
@@ -12,6 +12,9 @@ def nothing():
 
 
 def start_and_join(context, times):
+    first = context.Process(target=nothing)  # starts a fork server, where there is one
+    first.start()
+    first.join()
     start = time.perf_counter()
     for _ in range(times):
         process = context.Process(target=nothing)

@@ -167,6 +167,13 @@ int main(int argc, char** argv) {
                     .ours = bare_supervised_fork(),
                     .floor = fork,
                     .floor_name = "fork + waitpid"});
+    rows.push_back({.work = "forkserver, start + join",
+                    .ours = start_and_join("forkserver", 20),
+                    .floor = bare_zygote(),
+                    .floor_name = "a bare process that forks when asked",
+                    .peer = python(script, "forkserver"),
+                    .at_most_floor = 1.3,
+                    .at_least_peer = 35});
     rows.push_back(first_wait(10, script));
     rows.push_back(first_wait(1000, script));
     rows.push_back(later_waits(10, script, 0));
