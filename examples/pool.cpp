@@ -37,7 +37,7 @@ int main() {
   mp::Pool pool(2);
 
   const std::vector<std::string> texts = {"1", "leave", "22", "many", "wait", "333"};
-  for (auto& outcome : pool.imap_outcomes(parse, texts, {.ordered = true, .task = {.timeout = 3s}})) {
+  for (auto& outcome : pool.imap_outcomes(parse, texts, {.ordered = true, .task = {.timeout = 10s}})) {
     std::cout << texts[outcome.index()] << ": ";
     if (outcome)
       std::cout << *outcome << std::endl;

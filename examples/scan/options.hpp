@@ -15,7 +15,7 @@ enum class Grouping { extension, directory };
 struct Options {
   std::vector<std::string> directories;  ///< as they were typed
   int jobs = 1;
-  std::size_t chunk = 8;
+  std::size_t chunk = 32;
   unsigned retries = 3;
   std::chrono::duration<double> limit{60};
   Grouping grouping = Grouping::extension;

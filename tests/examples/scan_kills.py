@@ -29,9 +29,8 @@ def kill_one_of(parent):
     if not workers:
         return 0
     try:
-        # A worker that has just ended is not reaped by then: its number is nobody else's.
         os.kill(random.choice(workers), signal.SIGKILL)
-    except ProcessLookupError:
+    except ProcessLookupError:  # it has ended meanwhile
         return 0
     return 1
 
