@@ -3,7 +3,7 @@
 
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/errors.hpp>
-#include <multiprocessing/futures.hpp>
+#include <multiprocessing/future.hpp>
 #include <multiprocessing/native_handle.hpp>
 #include <multiprocessing/stop_token.hpp>
 #include <multiprocessing/wait.hpp>
@@ -25,12 +25,19 @@ template <class R>
 class AsyncResult {
  public:
   explicit AsyncResult(std::shared_ptr<detail::FutureCore> core) noexcept : core_(std::move(core)) {}
+  /// Of a task in this process, whose result `value` knows when it is done.
+  AsyncResult(std::shared_ptr<detail::FutureCore> core, std::function<R()> value)
+      : core_(std::move(core)), value_(std::make_shared<const std::function<R()>>(std::move(value))) {}
 
   /// Waits for the result, or throws what the task threw: with its own type if that is the standard library's
   /// or ours, else as RemoteError; WorkerDied; TimeoutError (within `timeout`, or of the task itself);
   /// CancelledError. Any number of times.
   R get(Duration timeout = infinite, StopToken stop = {}) const {
-    return detail::decode_result<R>(core_->bytes(timeout, stop));
+    const auto& bytes = core_->bytes(timeout, stop);
+    if constexpr (detail::result_travels<R>) {
+      if (value_ == nullptr) return detail::decode_result<R>(bytes);
+    }
+    return (*value_)();
   }
   /// Waits until the result is there; false if the time was over first. Throws CancelledError.
   bool wait(Duration timeout = infinite, StopToken stop = {}) const { return core_->wait(timeout, stop); }
@@ -101,6 +108,7 @@ class AsyncResult {
   }
 
   std::shared_ptr<detail::FutureCore> core_;
+  std::shared_ptr<const std::function<R()>> value_;
   std::shared_ptr<const Post> post_;
 };
 

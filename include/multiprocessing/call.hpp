@@ -3,7 +3,7 @@
 
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/task.hpp>
-#include <multiprocessing/futures.hpp>
+#include <multiprocessing/future.hpp>
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/process_options.hpp>
 

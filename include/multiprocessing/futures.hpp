@@ -1,89 +1,234 @@
-// Results that are not there yet. Python: `concurrent.futures.Future`.
+// Executors, and waiting for many futures. Python: `concurrent.futures`.
+//
+//   multiprocessing::ProcessPoolExecutor executor(4);
+//   multiprocessing::Future<int> future = executor.submit(square, 7);
+//   for (auto& done : multiprocessing::futures::as_completed(futures)) use(done.result());
 #pragma once
 
 #include <multiprocessing/detail/export.hpp>
-#include <multiprocessing/detail/task.hpp>
+#include <multiprocessing/detail/submit.hpp>
 #include <multiprocessing/duration.hpp>
-#include <multiprocessing/stop_token.hpp>
+#include <multiprocessing/future.hpp>
+#include <multiprocessing/pool.hpp>
 
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <functional>
+#include <iterator>
 #include <memory>
+#include <optional>
+#include <ranges>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace multiprocessing {
 
-namespace detail {
-
-/// The untyped half of a Future: bytes or an exception, who waits for it, who wants to be called.
-/// Thread-safe.
-class MULTIPROCESSING_EXPORT FutureCore {
- public:
-  FutureCore();
-  FutureCore(const FutureCore&) = delete;
-  FutureCore& operator=(const FutureCore&) = delete;
-  ~FutureCore();
-
-  /// The first of these two decides; later ones are ignored (false).
-  bool set_result(std::vector<std::byte> bytes);
-  bool set_exception(std::exception_ptr exception);
-  /// An exception that is made when somebody asks for it, in his thread.
-  bool set_failure(std::function<std::exception_ptr()> make);
-  /// What cancel() does to the work itself.
-  void on_cancel(std::function<void()> stop_work);
-  /// True if the work was still going on; the future then answers CancelledError.
-  bool cancel();
-
-  [[nodiscard]] bool done() const;
-  [[nodiscard]] bool cancelled() const;
-  /// Waits; false when the time is over. Throws CancelledError if `stop` was set.
-  bool wait(Duration timeout, const StopToken& stop) const;
-  /// Waits, then the bytes, or throws what the work threw, CancelledError, or TimeoutError.
-  const std::vector<std::byte>& bytes(Duration timeout, const StopToken& stop) const;
-  [[nodiscard]] std::exception_ptr exception(Duration timeout, const StopToken& stop) const;
-  void add_done_callback(std::function<void()> callback);
-  /// A handle that is ready once the result is there; open as long as this lives. Throws OSError.
-  [[nodiscard]] std::intptr_t waitable() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
+/// For ProcessPoolExecutor::map().
+struct MapOptions {
+  Duration timeout = infinite;  ///< from the call until the last result is asked for
+  std::size_t chunksize = 1;    ///< tasks that travel together
+  std::size_t buffersize = 0;   ///< chunks ahead of the results that were taken; 0: what keeps workers busy
 };
 
-}  // namespace detail
-
-/// The result of work in another process. A copy names the same result. Thread-safe.
+/// Results in the order of their inputs, within the time that the call was given. Otherwise as ResultRange.
 template <class R>
-class Future {
+class MapResults {
  public:
-  explicit Future(std::shared_ptr<detail::FutureCore> core) noexcept : core_(std::move(core)) {}
+  using value_type = typename ResultRange<R>::value_type;
+  MapResults(ResultRange<R> results, Duration timeout) : results_(std::move(results)), deadline_(timeout) {}
 
-  /// Waits for the result, or throws what the work threw; any number of times. Throws CancelledError,
-  /// TimeoutError.
-  R result(Duration timeout = infinite, StopToken stop = {}) const {
-    return detail::decode_result<R>(core_->bytes(timeout, stop));
-  }
-  /// Waits; null if there was none. Throws CancelledError, TimeoutError.
-  [[nodiscard]] std::exception_ptr exception(Duration timeout = infinite, StopToken stop = {}) const {
-    return core_->exception(timeout, stop);
-  }
-  [[nodiscard]] bool done() const { return core_->done(); }
-  [[nodiscard]] bool running() const { return !core_->done(); }
-  /// Stops the work; true unless it had ended. Python cannot do that to work that has begun.
-  bool cancel() { return core_->cancel(); }
-  [[nodiscard]] bool cancelled() const { return core_->cancelled(); }
-  /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the
-  /// library that does nothing else. It may start processes and wait for futures, but not for another
-  /// callback: they run one after the other. Must not throw.
-  void add_done_callback(std::function<void(Future)> callback) {
-    core_->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
-  }
+  /// The next result; nullopt at the end. Throws what its task threw, TimeoutError, CancelledError.
+  std::optional<value_type> next(StopToken stop = {}) { return results_.next(deadline_.remaining(), stop); }
+
+  class iterator {
+   public:
+    using value_type = MapResults::value_type;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+    explicit iterator(MapResults& results) : results_(&results) { ++*this; }
+    iterator(iterator&&) noexcept = default;
+    iterator& operator=(iterator&&) noexcept = default;
+    value_type& operator*() const noexcept { return *results_->current_; }
+    value_type* operator->() const noexcept { return &*results_->current_; }
+    iterator& operator++() {
+      results_->current_ = results_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.at_end(); }
+
+   private:
+    [[nodiscard]] bool at_end() const noexcept { return !results_->current_.has_value(); }
+    MapResults* results_;
+  };
+  iterator begin() { return iterator(*this); }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  std::shared_ptr<detail::FutureCore> core_;
+  ResultRange<R> results_;
+  detail::TimeLeft deadline_;
+  std::optional<value_type> current_;
 };
 
+/// A pool that is used through futures. As Pool, but its workers are not daemonic and may have children; a
+/// worker that dies is replaced here, too, and costs its task alone (Python gives up the whole executor);
+/// BrokenProcessPool is thrown when no worker can begin. Python: `concurrent.futures.ProcessPoolExecutor`.
+class ProcessPoolExecutor {
+ public:
+  explicit ProcessPoolExecutor(int max_workers = process_cpu_count(), PoolOptions options = {})
+      : core_(detail::make_pool({.processes = max_workers,
+                                 .initializer = std::move(options.initializer),
+                                 .maxtasksperchild = options.maxtasksperchild,
+                                 .retries = options.retries,
+                                 .start_method = options.context.method(),
+                                 .executor = true})) {}
+  ProcessPoolExecutor(ProcessPoolExecutor&&) noexcept = default;
+  ProcessPoolExecutor& operator=(ProcessPoolExecutor&& other) noexcept {
+    if (this != &other) {
+      detail::finish_executor(std::exchange(core_, std::move(other.core_)));
+    }
+    return *this;
+  }
+  ProcessPoolExecutor(const ProcessPoolExecutor&) = delete;
+  ProcessPoolExecutor& operator=(const ProcessPoolExecutor&) = delete;
+  /// As shutdown(): waits for all tasks.
+  ~ProcessPoolExecutor() { detail::finish_executor(std::move(core_)); }
+
+  /// Runs `f(args...)` in a worker. Throws RuntimeError after shutdown(), BrokenProcessPool,
+  /// SerializationError.
+  template <detail::not_task_options F, class... Args>
+  auto submit(F f, Args&&... args) -> Future<detail::task_result_t<F, Args...>> {
+    return submit(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto submit(TaskOptions options, F f, Args&&... args) -> Future<detail::task_result_t<F, Args...>> {
+    return Future<detail::task_result_t<F, Args...>>(
+        detail::submit_task(core(), std::move(options), std::move(f), std::forward<Args>(args)...));
+  }
+
+  /// `f(x)` for each x, results in their order. Inputs are pulled as results are taken.
+  template <class F, std::ranges::input_range Range>
+  requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>) auto map(F f, Range&& inputs) {
+    return map(MapOptions{}, std::move(f), std::forward<Range>(inputs));
+  }
+  template <class F, std::ranges::input_range Range>
+  auto map(MapOptions options, F f, Range&& inputs) {
+    using Passing = detail::AsArgument<F, std::ranges::range_reference_t<Range>>;
+    return MapResults(
+        ResultRange(detail::open_stream<Passing>(core(), f, std::forward<Range>(inputs), TaskOptions{}, true,
+                                                 options.chunksize, options.buffersize)),
+        options.timeout);
+  }
+
+  /// No more tasks are taken. With `wait` it returns when all are done and the workers have ended; with
+  /// `cancel_futures` those that no worker has begun are cancelled. Any number of times.
+  void shutdown(bool wait = true, bool cancel_futures = false) {
+    detail::close_pool(*core());
+    if (cancel_futures) detail::cancel_waiting_tasks(*core());
+    if (wait) detail::join_pool(*core(), infinite, {});
+  }
+  /// Ends the workers at once; tasks that are not done answer BrokenProcessPool. Python 3.14.
+  void terminate_workers() { detail::break_executor(*core(), false); }
+  /// The same by kill(). Python 3.14.
+  void kill_workers() { detail::break_executor(*core(), true); }
+
+ private:
+  [[nodiscard]] const std::shared_ptr<detail::PoolCore>& core() const {
+    if (core_ == nullptr) throw RuntimeError("the executor was moved from");
+    return core_;
+  }
+  std::shared_ptr<detail::PoolCore> core_;
+};
+
+namespace futures {
+
+enum class ReturnWhen { all_completed, first_completed, first_exception };
+
+/// What wait() answers: which are done, and which are not, each in the order in which they were given.
+template <class F>
+struct DoneAndNotDone {
+  std::vector<F> done;
+  std::vector<F> not_done;
+};
+
+/// Waits for some futures. first_exception: returns when one has failed, or all are done. Throws
+/// CancelledError. Python: `concurrent.futures.wait`.
+template <std::ranges::forward_range Range>
+auto wait(const Range& futures, Duration timeout = infinite,
+          ReturnWhen return_when = ReturnWhen::all_completed, StopToken stop = {}) {
+  using F = std::ranges::range_value_t<Range>;
+  const auto signal = std::make_shared<detail::DoneSignal>();
+  std::vector<F> all(std::ranges::begin(futures), std::ranges::end(futures));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].core()->when_done(signal, i);
+  detail::TimeLeft left(timeout);
+  for (std::size_t done = 0; done < all.size(); ++done) {
+    const auto next = signal->next(left.remaining(), stop);
+    if (!next || return_when == ReturnWhen::first_completed) break;
+    if (return_when == ReturnWhen::first_exception && all[*next].core()->failed()) break;
+  }
+  DoneAndNotDone<F> answer;
+  for (auto& future : all) (future.done() ? answer.done : answer.not_done).push_back(std::move(future));
+  return answer;
+}
+
+/// The futures as they are done. An input range that is gone through once. Python:
+/// `concurrent.futures.as_completed`.
+template <class F>
+class Completed {
+ public:
+  Completed(std::vector<F> futures, Duration timeout)
+      : futures_(std::move(futures)), left_(timeout), signal_(std::make_shared<detail::DoneSignal>()) {
+    for (std::size_t i = 0; i < futures_.size(); ++i) futures_[i].core()->when_done(signal_, i);
+  }
+  /// Null at the end. Throws TimeoutError, CancelledError.
+  F* next(StopToken stop = {}) {
+    if (given_ == futures_.size()) return nullptr;
+    const auto index = signal_->next(left_.remaining(), stop);
+    if (!index)
+      throw TimeoutError(std::to_string(futures_.size() - given_) + " futures of " +
+                         std::to_string(futures_.size()) + " are not done within the time");
+    ++given_;
+    return &futures_[*index];
+  }
+
+  class iterator {
+   public:
+    using value_type = F;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+    explicit iterator(Completed& range) : range_(&range) { ++*this; }
+    iterator(iterator&&) noexcept = default;
+    iterator& operator=(iterator&&) noexcept = default;
+    F& operator*() const noexcept { return *current_; }
+    F* operator->() const noexcept { return current_; }
+    iterator& operator++() {
+      current_ = range_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
+      return i.current_ == nullptr;
+    }
+
+   private:
+    Completed* range_;
+    F* current_ = nullptr;
+  };
+  iterator begin() { return iterator(*this); }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  std::vector<F> futures_;
+  detail::TimeLeft left_;
+  std::shared_ptr<detail::DoneSignal> signal_;
+  std::size_t given_ = 0;
+};
+
+template <std::ranges::forward_range Range>
+auto as_completed(const Range& futures, Duration timeout = infinite) {
+  using F = std::ranges::range_value_t<Range>;
+  return Completed<F>(std::vector<F>(std::ranges::begin(futures), std::ranges::end(futures)), timeout);
+}
+
+}  // namespace futures
 }  // namespace multiprocessing

@@ -5,6 +5,7 @@
 #include <multiprocessing/call.hpp>
 #include <multiprocessing/connection.hpp>
 #include <multiprocessing/context.hpp>
+#include <multiprocessing/dummy.hpp>
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/errors.hpp>
 #include <multiprocessing/fn.hpp>

@@ -1,11 +1,15 @@
 // Which chunk goes to which worker, and what their results mean.
 #include <algorithm>
+#include <chrono>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "pool/function_record.hpp"
 #include "pool/pool_core.hpp"
 #include "support/deadline.hpp"
+#include "support/log.hpp"
 #include "support/reactor.hpp"
 
 namespace multiprocessing::detail {
@@ -89,8 +93,12 @@ void PoolCore::dispatch() {
   for (std::size_t level = 1;; ++level) {
     bool may_take_more = false;
     for (const auto& worker : workers_) {
-      if (!worker->available() || worker->sent.size() >= level || worker->depth() < level) continue;
+      if (!worker->available() || worker->depth() < level) continue;
       if (settings_.maxtasksperchild && worker->assigned >= *settings_.maxtasksperchild) continue;
+      if (worker->sent.size() >= level) {
+        may_take_more = may_take_more || worker->depth() > level;
+        continue;
+      }
       if (level > 1 && !next_may_run_ahead()) continue;
       Assignment next;
       if (!take_next(next)) {
@@ -104,11 +112,27 @@ void PoolCore::dispatch() {
     }
     if (!may_take_more) break;
   }
-  for (const auto& worker : workers_)
+  bool all_written = true;
+  for (const auto& worker : workers_) {
     if (!worker->flush()) give_up(worker);
+    all_written = all_written && worker->out.empty();
+  }
+  if (!all_written) dispatch_later();
+}
+
+// There is no thread to be had for a large write: the system is out of something, which may come back.
+void PoolCore::dispatch_later() {
+  constexpr std::chrono::milliseconds pause(100);
+  static_cast<void>(runtime::reactor().at(platform::Deadline::after(pause), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    const std::scoped_lock lock(self->mutex_);
+    self->dispatch();
+  }));
 }
 
 void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
+  if (worker->doomed) return;
   const auto& timeout = worker->sent.front().job->options().timeout;
   worker->head_deadline = runtime::deadline_after(timeout);
   if (timeout.is_infinite()) return;
@@ -119,15 +143,16 @@ void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
 }
 
 void PoolCore::set_timer(const std::shared_ptr<Worker>& worker) {
+  const auto deadline = worker->head_deadline;
   const auto timer =
-      runtime::reactor().at(worker->head_deadline, [pool = weak_from_this(), weak = std::weak_ptr(worker)] {
+      runtime::reactor().at(deadline, [pool = weak_from_this(), weak = std::weak_ptr(worker), deadline] {
         const auto self = pool.lock();
         const auto late = weak.lock();
-        if (self != nullptr && late != nullptr) self->on_timer(late);
+        if (self != nullptr && late != nullptr) self->on_timer(late, deadline);
       });
   if (!timer) return;
-  worker->timer_at = worker->head_deadline;
-  worker->timers = {*timer};
+  worker->timer_at = deadline;
+  worker->timer = *timer;
 }
 
 void PoolCore::retire_if_done(Worker& worker) {
@@ -152,17 +177,19 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
   const TaskFrame& frame = worker->reader.frame();
   if (worker->sent.empty()) return false;
   auto& head = worker->sent.front();
+  // The late result of an item that is answered already, because its time was over.
+  if (frame.task == head.number && frame.first < head.done) return true;
   const bool is_failure = frame.kind == TaskFrameKind::failed;
   const std::uint32_t count = is_failure ? 1 : frame.count;
   if (frame.task != head.number || frame.first != head.done || count == 0 || count > head.left())
     return false;
-  if (!worker->doomed && !head.job->over()) {
+  if (!head.job->over()) {
     Delivery delivery{head.job, head.chunk.first + head.done, count, {}, nullptr};
     if (is_failure)
       delivery.failure = std::make_shared<TaskFailure>(std::move(worker->reader.body()));
     else
       delivery.bytes = std::move(worker->reader.body());
-    deliveries.push_back(std::move(delivery));
+    deliveries.results.push_back(std::move(delivery));
   }
   head.done += count;
   head.kills = 0;
@@ -175,7 +202,10 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
     worker->unread -= head.wire_size;
     worker->sent.pop_front();
   }
-  if (!worker->sent.empty()) begin_head(worker);
+  if (!worker->sent.empty()) {
+    begin_head(worker);
+    if (worker->sent.front().job->cancelled()) doom(worker);
+  }
   if (complete) retire_if_done(*worker);
   return true;
 }
@@ -200,6 +230,16 @@ bool PoolCore::take_frame(const std::shared_ptr<Worker>& worker, Deliveries& del
 
 bool PoolCore::read_results(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
   constexpr int at_once = 1024;  // frames, so that no worker keeps the others waiting
+  try {
+    return read_frames(worker, deliveries, at_once);
+  } catch (const std::bad_alloc&) {
+    return false;  // a result that is too large, or a lie
+  } catch (const std::length_error&) {
+    return false;
+  }
+}
+
+bool PoolCore::read_frames(const std::shared_ptr<Worker>& worker, Deliveries& deliveries, int at_once) {
   for (int i = 0; i < at_once; ++i) switch (worker->reader.advance(*worker->channel)) {
       case TaskFrameReader::State::complete:
         if (take_frame(worker, deliveries)) break;
@@ -214,13 +254,14 @@ bool PoolCore::read_results(const std::shared_ptr<Worker>& worker, Deliveries& d
 }
 
 void PoolCore::deliver(Deliveries& deliveries) {
-  for (auto& delivery : deliveries) {
+  for (const auto& text : deliveries.log) runtime::log(Level::info, text);
+  for (auto& delivery : deliveries.results) {
     if (delivery.failure)
       delivery.job->failed(delivery.first, std::move(delivery.failure));
     else
       delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
   }
-  for (const auto& delivery : deliveries)
+  for (const auto& delivery : deliveries.results)
     if (delivery.job->over()) forget(*delivery.job);
 }
 

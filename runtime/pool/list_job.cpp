@@ -39,6 +39,9 @@ class ListJob final : public runtime::PoolJob {
 
   [[nodiscard]] bool may_run_ahead() const noexcept override { return count_ > 1; }
 
+  [[nodiscard]] bool begun() const noexcept override { return handed_out_ > 0; }
+  void cancel() override { future_->cancel(); }
+
   bool next(runtime::TaskChunk& chunk) override {
     if (handed_out_ == ends_.size()) return false;
     const std::size_t begin = handed_out_ == 0 ? 0 : ends_[handed_out_ - 1];

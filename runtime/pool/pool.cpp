@@ -21,17 +21,33 @@ int pool_size(const PoolCore& pool) noexcept { return pool.size(); }
 void close_pool(PoolCore& pool) { pool.close(); }
 void terminate_pool(PoolCore& pool) { pool.terminate(true); }
 bool join_pool(PoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
-std::vector<int> pool_pids(PoolCore& pool) { return pool.pids(); }
-void stop_workers(PoolCore& pool, bool kill) { pool.stop_workers(kill); }
+void cancel_waiting_tasks(PoolCore& pool) { pool.cancel_waiting(); }
+void break_executor(PoolCore& pool, bool kill) { pool.break_up(kill); }
 void check_running(PoolCore& pool) { pool.check_running(); }
 
-void drop_pool(std::shared_ptr<PoolCore> pool) noexcept {
-  if (pool == nullptr) return;
-  if (!pool->owned()) {
-    // A copy in a forked child: another thread of the parent may have held its mutex.
-    static_cast<void>(new std::shared_ptr<PoolCore>(std::move(pool)));
-    return;
+namespace {
+
+/// A copy in a forked child is left as it is: another thread of the parent may have held its mutex.
+bool leave_copy(std::shared_ptr<PoolCore>& pool) noexcept {
+  if (pool->owned()) return false;
+  static_cast<void>(new std::shared_ptr<PoolCore>(std::move(pool)));
+  return true;
+}
+
+}  // namespace
+
+void finish_executor(std::shared_ptr<PoolCore> pool) noexcept {
+  if (pool == nullptr || leave_copy(pool)) return;
+  try {
+    pool->close();
+    pool->join(infinite, {});
+  } catch (...) {
+    drop_pool(std::move(pool));
   }
+}
+
+void drop_pool(std::shared_ptr<PoolCore> pool) noexcept {
+  if (pool == nullptr || leave_copy(pool)) return;
   try {
     pool->terminate(true);
   } catch (...) {

@@ -82,25 +82,42 @@ void PoolCore::start() {
 
 // ---- tasks
 
+void PoolCore::refuse() const {
+  if (settings_.executor) throw RuntimeError("the executor takes no tasks after shutdown()");
+  throw ValueError("the pool is not running: it was closed or terminated");
+}
+
 void PoolCore::check_running() const {
   check_owner();
-  const std::scoped_lock lock(mutex_);
-  if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
-  if (broken_) std::rethrow_exception(broken_->exception());
+  std::shared_ptr<const TaskFailure> broken;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (phase_ != Phase::running) refuse();
+    broken = broken_;
+  }
+  if (broken) std::rethrow_exception(broken->exception());
 }
 
 void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
   check_running();
-  const std::scoped_lock lock(mutex_);
-  if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
-  open_.emplace(job.get(), job);
-  queue_.push_back(job);
-  dispatch();
+  std::shared_ptr<const TaskFailure> broken;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (phase_ != Phase::running) refuse();
+    function_of(*job);  // throws where no other process could find the code; the pool is as it was then
+    broken = broken_;
+    if (broken == nullptr) {
+      open_.insert_or_assign(job.get(), job);
+      queue_.push_back(job);
+      dispatch();
+    }
+  }
+  if (broken) std::rethrow_exception(broken->exception());
 }
 
 void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
   const std::scoped_lock lock(mutex_);
-  if (job->over()) return;
+  if (job->over() || !open_.contains(job.get())) return;
   if (std::ranges::find(queue_, job) == queue_.end()) queue_.push_back(job);
   dispatch();
 }
@@ -111,7 +128,9 @@ void PoolCore::forget(const runtime::PoolJob& job) {
   if (phase_ != Phase::running && open_.empty()) end_idle_workers();
 }
 
-void PoolCore::cancel(const runtime::PoolJob& job) {
+void PoolCore::cancel(runtime::PoolJob& job) {
+  if (!owned()) return;
+  job.note_cancelled();
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& worker : workers_)
@@ -162,8 +181,19 @@ void PoolCore::terminate(bool wait) {
   abort_all(std::make_shared<TaskFailure>(
       std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"))));
   if (!wait) return;
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return has_ended(); });
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return has_ended(); });
+  }
+  drop_initializer();
+}
+
+// Its arguments are the user's: they go in his thread, not with the last reference, which may be the
+// reactor's.
+void PoolCore::drop_initializer() noexcept {
+  ::multiprocessing::Task initializer;
+  const std::scoped_lock lock(mutex_);
+  std::swap(initializer, settings_.initializer);
 }
 
 bool PoolCore::join(Duration timeout, const StopToken& stop) {
@@ -176,9 +206,9 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
     for (const auto& [key, weak] : open_)
       if (auto job = weak.lock()) jobs.push_back(std::move(job));
   }
-  for (const auto& job : jobs) job->drain();
-  jobs.clear();
   const auto deadline = runtime::deadline_after(timeout);
+  for (const auto& job : jobs) job->drain(deadline, stop);
+  jobs.clear();
   const StopCallback wake(stop, [this] {
     const std::scoped_lock lock(mutex_);
     changed_.notify_all();
@@ -190,26 +220,35 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
     constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
     changed_.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
   }
+  lock.unlock();
+  drop_initializer();
   return true;
 }
 
-std::vector<int> PoolCore::pids() const {
+void PoolCore::cancel_waiting() {
   check_owner();
-  const std::scoped_lock lock(mutex_);
-  std::vector<int> pids;
-  for (const auto& worker : workers_) pids.push_back(worker->pid);
-  return pids;
+  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& job : queue_)
+      if (!job->begun()) jobs.push_back(job);
+  }
+  for (const auto& job : jobs) job->cancel();
 }
 
-void PoolCore::stop_workers(bool kill) {
+void PoolCore::break_up(bool kill) {
   check_owner();
-  const std::scoped_lock lock(mutex_);
-  for (const auto& worker : workers_) {
-    if (kill)
-      worker->process->kill_quietly();
-    else
+  const auto failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
+      BrokenProcessPool("the executor's workers were ended before the task was done")));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (broken_ == nullptr) broken_ = failure;
+    for (const auto& worker : workers_) {
       doom(worker);
+      if (kill) worker->process->kill_quietly();
+    }
   }
+  abort_all(failure);
 }
 
 }  // namespace multiprocessing::detail

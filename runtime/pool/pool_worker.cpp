@@ -4,10 +4,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <utility>
 
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
+#include "own_thread.hpp"
 #include "support/errors.hpp"
 
 namespace multiprocessing::runtime {
@@ -20,11 +23,18 @@ constexpr std::size_t written_at_once = 32 * 1024;
 
 struct Feeder::State {
   std::shared_ptr<platform::Channel> channel;
-  platform::Wakeup give_up;
+  std::optional<platform::Wakeup> give_up;
   mutable std::mutex mutex;
   std::deque<std::vector<std::byte>> queue;
   bool running = false;
   bool broken = false;
+  std::function<void()> then;
+
+  /// Before anybody learns that it has stopped.
+  void let_go() noexcept {
+    channel.reset();
+    give_up.reset();
+  }
 };
 
 Feeder::Feeder(std::shared_ptr<platform::Channel> channel) : state_(std::make_shared<State>()) {
@@ -32,29 +42,34 @@ Feeder::Feeder(std::shared_ptr<platform::Channel> channel) : state_(std::make_sh
   state_->give_up = value_or_throw(platform::Wakeup::create(), "a pool");
 }
 
-void Feeder::push(std::vector<std::byte> bytes) {
+bool Feeder::push(std::vector<std::byte>& bytes) {
   const std::lock_guard lock(state_->mutex);
-  state_->queue.push_back(std::move(bytes));
-  if (state_->running) return;
-  value_or_throw(platform::run_in_background([self = shared_from_this()] { self->run(); }),
-                 "a thread that writes to a worker");
+  if (!state_->running && !platform::run_in_background([self = shared_from_this()] { self->run(); }))
+    return false;
   state_->running = true;
+  state_->queue.push_back(std::exchange(bytes, {}));
+  return true;
 }
 
 void Feeder::run() noexcept {
+  const OwnThread counted;
   for (;;) {
     std::vector<std::byte> bytes;
     {
-      const std::lock_guard lock(state_->mutex);
+      std::unique_lock lock(state_->mutex);
       if (state_->queue.empty() || state_->broken) {
         state_->queue.clear();
         state_->running = false;
+        const auto then = std::exchange(state_->then, nullptr);
+        if (then) state_->let_go();
+        lock.unlock();
+        if (then) then();
         return;
       }
       bytes = std::move(state_->queue.front());
       state_->queue.pop_front();
     }
-    const auto written = state_->channel->write_all(bytes, platform::Deadline::never(), &state_->give_up);
+    const auto written = state_->channel->write_all(bytes, platform::Deadline::never(), &*state_->give_up);
     if (written) continue;
     // Whoever reads no more has ended, or closed its end; the pool sees either by itself.
     const std::lock_guard lock(state_->mutex);
@@ -67,25 +82,34 @@ bool Feeder::busy() const {
   return state_->running;
 }
 
-void Feeder::abandon() noexcept {
+void Feeder::stop(std::function<void()> then) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->broken = true;
+    if (state_->running) {
+      state_->then = std::move(then);
+      state_->give_up->notify();
+      return;
+    }
+    state_->let_go();
   }
-  state_->give_up.notify();
+  then();
 }
 
-bool PoolWorker::flush() {
+bool PoolWorker::flush() noexcept try {
   if (out.empty()) return true;
-  const bool small = unread <= written_at_once;
-  if (small && (feeder == nullptr || !feeder->busy())) {
+  const auto last = sent.empty() ? flushed : sent.back().number;
+  if (unread <= written_at_once && !feeder->busy()) {
     constexpr std::chrono::seconds never_needed(1);
     const auto written = channel->write_all(out, platform::Deadline::after(never_needed));
     out.clear();
-    return static_cast<bool>(written);
+    if (!written) return false;
+    flushed = last;
+  } else if (feeder->push(out)) {
+    flushed = last;
   }
-  if (feeder == nullptr) feeder = std::make_shared<Feeder>(channel);
-  feeder->push(std::exchange(out, {}));
+  return true;
+} catch (const std::bad_alloc&) {
   return true;
 }
 

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "contract/process.hpp"
@@ -46,9 +46,16 @@ class TaskStream::State final : public runtime::PoolJob {
       const std::scoped_lock lock(mutex_);
       arrived_.notify_all();
     });
+    look_behind_abort();
     std::unique_lock lock(mutex_);
     for (;;) {
       if (auto block = pop()) return block;
+      if (aborted_ && !ended_) {
+        lock.unlock();
+        look_behind_abort();
+        lock.lock();
+        continue;
+      }
       if (ended_ && taken_ == pulled_) return std::nullopt;
       if (stop.stop_requested())
         throw CancelledError("waiting for an outcome was given up: a stop was requested");
@@ -79,6 +86,7 @@ class TaskStream::State final : public runtime::PoolJob {
     if (waiting_.empty()) return false;
     chunk = std::move(waiting_.front());
     waiting_.pop_front();
+    begun_ = true;
     return true;
   }
 
@@ -92,21 +100,25 @@ class TaskStream::State final : public runtime::PoolJob {
     const std::scoped_lock lock(mutex_);
     if (over()) return;
     aborted_ = std::move(failure);
-    if (!ended_) ++pulled_;  // the next input was not done either
-    ended_ = true;
     set_over();
     arrived_.notify_all();
   }
-  void drain() override {
-    while (pull()) continue;
+  [[nodiscard]] bool begun() const noexcept override { return begun_; }
+  void cancel() override {
+    abort(std::make_shared<TaskFailure>(
+        std::make_exception_ptr(CancelledError("the tasks were cancelled before they were begun"))));
+    pool_->cancel(*this);
   }
+  void drain(platform::Deadline deadline, const StopToken& stop) override {
+    while (!deadline.expired() && !stop.stop_requested() && pull()) continue;
+  }
+  [[nodiscard]] bool owned() const noexcept { return pool_->owned(); }
 
  private:
   [[nodiscard]] bool wants_more() const {
     const std::size_t wanted = buffer_ > 0 ? buffer_ : pool_->appetite();
     const std::scoped_lock lock(mutex_);
-    if (ended_) return false;
-    if (ahead_ >= wanted) return false;
+    if (ended_ || aborted_ || ahead_ >= wanted) return false;
     // Large inputs: no more of them than it takes to keep every worker busy.
     constexpr std::size_t many_bytes = 64 * 1024 * 1024;
     return bytes_ahead_ < many_bytes || ahead_ < static_cast<std::size_t>(pool_->size());
@@ -116,12 +128,25 @@ class TaskStream::State final : public runtime::PoolJob {
     while (wants_more() && pull()) continue;
   }
 
+  /// After an abort: one input more has no result, if there is one more.
+  void look_behind_abort() {
+    const std::scoped_lock feeding(feeding_);
+    {
+      const std::scoped_lock lock(mutex_);
+      if (ended_ || !aborted_) return;
+    }
+    const bool more = feed_ && feed_().has_value();
+    const std::scoped_lock lock(mutex_);
+    if (more) ++pulled_;
+    ended_ = true;
+  }
+
   /// One chunk of inputs, which may be the user's code: without the mutex. False at their end.
   bool pull() {
     const std::scoped_lock feeding(feeding_);
     {
       const std::scoped_lock lock(mutex_);
-      if (ended_) return false;
+      if (ended_ || aborted_) return false;
     }
     auto chunk = feed_();
     {
@@ -200,23 +225,27 @@ class TaskStream::State final : public runtime::PoolJob {
     return block;
   }
 
-  // Which tasks were taken out of order: needed only to name those that are missing after an abort.
+  // Which tasks were taken out of order, as runs: needed to name those that are missing after an abort.
   void note_taken(std::uint64_t first, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (first + i == low_) {
-        ++low_;
-        while (!high_.empty() && *high_.begin() == low_) {
-          high_.erase(high_.begin());
-          ++low_;
-        }
-      } else {
-        high_.insert(first + i);
+    std::uint64_t last = first + count;
+    auto next = runs_.upper_bound(first);
+    if (next != runs_.begin()) {
+      const auto before = std::prev(next);
+      if (before->second == first) {
+        first = before->first;
+        runs_.erase(before);
       }
     }
+    if (next != runs_.end() && next->first == last) {
+      last = next->second;
+      runs_.erase(next);
+    }
+    runs_.emplace(first, last);
   }
   std::uint64_t next_missing() {
     if (ordered_) return taken_;
-    const std::uint64_t missing = low_;
+    const bool from_the_start = !runs_.empty() && runs_.begin()->first == 0;
+    const std::uint64_t missing = from_the_start ? runs_.begin()->second : 0;
     note_taken(missing, 1);
     return missing;
   }
@@ -238,9 +267,9 @@ class TaskStream::State final : public runtime::PoolJob {
   std::uint64_t answered_ = 0;  ///< of those, the ones that are done
   std::uint64_t taken_ = 0;
   std::uint64_t arrivals_ = 0;
-  std::uint64_t low_ = 0;  ///< all before it were taken
-  std::set<std::uint64_t> high_;
-  bool ended_ = false;  ///< there are no more inputs
+  std::map<std::uint64_t, std::uint64_t> runs_;  ///< tasks that were taken: from, to
+  bool ended_ = false;                           ///< there are no more inputs
+  bool begun_ = false;                           ///< guarded by the pool's mutex
   std::shared_ptr<const TaskFailure> aborted_;
   std::optional<StopCallback> stop_;
 };
@@ -253,7 +282,13 @@ TaskStream::TaskStream(std::shared_ptr<PoolCore> pool, ChunkFunction function, T
   state_->watch_for_cancellation();
 }
 
-TaskStream::~TaskStream() { state_->abandon(); }
+TaskStream::~TaskStream() {
+  // A copy in a forked child is left as it is: another thread of the parent may have held its mutexes.
+  if (!state_->owned())
+    static_cast<void>(new std::shared_ptr<State>(std::move(state_)));
+  else
+    state_->abandon();
+}
 
 std::optional<TaskStream::Block> TaskStream::take(Duration timeout, const StopToken& stop) {
   return state_->take(timeout, stop);

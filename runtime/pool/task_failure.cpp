@@ -13,6 +13,7 @@ namespace multiprocessing::detail {
 struct TaskFailure::State {
   std::vector<std::byte> report;
   std::optional<WorkerDied> died;
+  std::function<std::exception_ptr()> make;
   std::once_flag made;
   std::exception_ptr exception;
 };
@@ -30,6 +31,10 @@ TaskFailure::TaskFailure(std::vector<std::byte> report) : state_(std::make_uniqu
   state_->report = std::move(report);
 }
 
+TaskFailure::TaskFailure(std::function<std::exception_ptr()> make) : state_(std::make_unique<State>()) {
+  state_->make = std::move(make);
+}
+
 TaskFailure::~TaskFailure() = default;
 
 const WorkerDied* TaskFailure::died() const noexcept { return state_->died ? &*state_->died : nullptr; }
@@ -37,6 +42,10 @@ const WorkerDied* TaskFailure::died() const noexcept { return state_->died ? &*s
 std::exception_ptr TaskFailure::exception() const {
   std::call_once(state_->made, [this] {
     if (state_->exception) return;
+    if (state_->make) {
+      state_->exception = state_->make();
+      return;
+    }
     try {
       Decoder decoder(state_->report);
       const auto report = decode<runtime::ExceptionReport>(decoder);

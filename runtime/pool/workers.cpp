@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "contract/system.hpp"
+#include "own_thread.hpp"
 #include "pool/pool_core.hpp"
 #include "support/errors.hpp"
 #include "support/log.hpp"
@@ -50,6 +51,7 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
   auto ends = runtime::value_or_throw(platform::channel_pair(), "a pool's channel");
   auto worker = std::make_shared<Worker>();
   worker->channel = std::make_shared<platform::Channel>(std::move(ends.first));
+  worker->feeder = std::make_shared<runtime::Feeder>(worker->channel);
   ProcessOptions options;
   options.name = worker_name(settings_);
   options.daemon = !settings_.executor;
@@ -77,7 +79,7 @@ void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
       const auto self = weak.lock();
       return self != nullptr && self->on_input(worker);
     });
-    if (!input) doom(worker);  // its end will be seen
+    if (!input) give_up(worker);  // its end will be seen
     worker->input = input ? *input : 0;
   } catch (...) {
     worker->process->kill_quietly();
@@ -107,18 +109,8 @@ void PoolCore::replace_missing() {
   }));
 }
 
-namespace {
-class OwnThread {
- public:
-  OwnThread() { runtime::self().add_own_thread(); }
-  OwnThread(const OwnThread&) = delete;
-  OwnThread& operator=(const OwnThread&) = delete;
-  ~OwnThread() { runtime::self().remove_own_thread(); }
-};
-}  // namespace
-
 void PoolCore::keep_up() {
-  const OwnThread counted;
+  const runtime::OwnThread counted;
   std::unique_lock lock(mutex_);
   while (missing() > 0) {
     ++starting_;
@@ -151,14 +143,17 @@ void PoolCore::note_start_failure(std::shared_ptr<const TaskFailure> failure) {
   const int tolerated = settings_.processes + 10;
   if (++start_failures_ <= tolerated || broken_) return;
   if (settings_.executor) {
-    std::string text = "no worker of the executor could begin";
-    try {
-      std::rethrow_exception(failure->exception());
-    } catch (const std::exception& error) {
-      text += std::string(": ") + error.what();
-    } catch (...) {
-    }
-    failure = std::make_shared<TaskFailure>(std::make_exception_ptr(BrokenProcessPool(text)));
+    failure = std::make_shared<TaskFailure>([cause = std::move(failure)] {
+      std::string text = "no worker of the executor could begin";
+      try {
+        std::rethrow_exception(cause->exception());
+      } catch (const std::exception& error) {
+        text += std::string(": ") + error.what();
+      } catch (...) {
+        text += ", for a reason that is no std::exception";
+      }
+      return std::make_exception_ptr(BrokenProcessPool(text));
+    });
   }
   broken_ = std::move(failure);
   for (const auto& worker : workers_) doom(worker);
@@ -181,43 +176,51 @@ void PoolCore::doom(const std::shared_ptr<Worker>& worker) {
     if (late != nullptr && !late->gone) late->process->kill_quietly();
   });
   if (timer)
-    worker->timers.push_back(*timer);
+    worker->kill_timer = *timer;
   else
     worker->process->kill_quietly();
 }
 
 // It has closed its end, which it does when it dies, or writes nonsense: it is of no use any more.
 void PoolCore::give_up(const std::shared_ptr<Worker>& worker) {
-  if (worker->doomed || worker->gone) return;
+  if (worker->doomed || worker->gone || worker->retiring) return;
   worker->lost = true;
   doom(worker);
 }
 
-void PoolCore::on_timer(const std::shared_ptr<Worker>& worker) {
+void PoolCore::on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for) {
   Deliveries deliveries;
-  {
-    const std::scoped_lock lock(mutex_);
-    worker->timer_at = platform::Deadline::never();
-    if (worker->gone || worker->doomed || worker->sent.empty()) return;
-    if (!worker->head_deadline.expired()) {
-      if (!worker->head_deadline.is_never()) set_timer(worker);
-      return;
-    }
-    auto& head = worker->sent.front();
-    const auto seconds = std::chrono::duration<double>(head.job->options().timeout.nanoseconds()).count();
-    const auto task = head.chunk.first + head.done;
-    deliveries.push_back({head.job,
-                          task,
-                          1,
-                          {},
-                          std::make_shared<TaskFailure>(std::make_exception_ptr(
-                              TimeoutError("task " + std::to_string(task) + " took longer than " +
-                                           std::to_string(seconds) + " s; its worker was stopped")))});
-    ++head.done;
-    head.kills = 0;
-    doom(worker);
-  }
+  time_over(worker, set_for, deliveries);
   deliver(deliveries);
+}
+
+void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for,
+                         Deliveries& deliveries) {
+  const std::scoped_lock lock(mutex_);
+  if (!(worker->timer_at == set_for)) return;  // there is a later one
+  worker->timer_at = platform::Deadline::never();
+  if (worker->gone || worker->doomed) return;
+  // What has come in time counts, however late it is read.
+  if (!read_results(worker, deliveries)) give_up(worker);
+  dispatch();
+  if (worker->doomed || worker->sent.empty()) return;
+  if (!worker->head_deadline.expired()) {
+    if (!worker->head_deadline.is_never()) set_timer(worker);
+    return;
+  }
+  auto& head = worker->sent.front();
+  const auto seconds = std::chrono::duration<double>(head.job->options().timeout.nanoseconds()).count();
+  const auto task = head.chunk.first + head.done;
+  deliveries.results.push_back({head.job,
+                                task,
+                                1,
+                                {},
+                                std::make_shared<TaskFailure>(std::make_exception_ptr(
+                                    TimeoutError("task " + std::to_string(task) + " took longer than " +
+                                                 std::to_string(seconds) + " s; its worker was stopped")))});
+  ++head.done;
+  head.kills = 0;
+  doom(worker);
 }
 
 // ---- the reactor's callbacks
@@ -245,7 +248,6 @@ bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
       if (!take_frame(worker, deliveries)) break;
     if (!worker->process->advance()) return true;
     worker->gone = true;
-    if (worker->feeder) worker->feeder->abandon();
     std::erase(workers_, worker);
     if (!worker->ready && (!worker->doomed || worker->lost)) {
       auto failure = worker->unusable;
@@ -269,27 +271,32 @@ void PoolCore::let_go(Worker& worker) {
   auto& loop = runtime::reactor();
   loop.cancel(worker.input);
   loop.cancel(worker.ended);
-  for (const auto timer : worker.timers) loop.cancel(timer);
+  loop.cancel(worker.timer);
+  loop.cancel(worker.kill_timer);
   worker.process->done_reading();
   worker.process.reset();
   worker.channel.reset();
-  worker.feeder.reset();
-  const std::scoped_lock lock(mutex_);
-  --leaving_;
-  changed_.notify_all();
+  const auto feeder = std::exchange(worker.feeder, nullptr);
+  feeder->stop([self = shared_from_this()] {
+    const std::scoped_lock lock(self->mutex_);
+    --self->leaving_;
+    self->changed_.notify_all();
+  });
 }
 
 void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {
   while (worker.sent.size() > 1) {
-    again_.push_front(std::move(worker.sent.back()));
+    if (!worker.sent.back().job->over()) again_.push_front(std::move(worker.sent.back()));
     worker.sent.pop_back();
   }
   if (worker.sent.empty()) return;
   Assignment head = std::move(worker.sent.front());
   worker.sent.clear();
   if (head.job->over() || head.left() == 0) return;
-  if (worker.doomed && !worker.lost) {
-    again_.push_front(std::move(head));  // it was stopped for what is answered already
+  const bool innocent = worker.doomed && !worker.lost;  // it was stopped for what is answered already
+  const bool unread = head.number > worker.flushed;     // it never came to the worker
+  if (innocent || unread) {
+    again_.push_front(std::move(head));
   } else if (head.one_by_one || head.left() == 1) {
     blame(worker, std::move(head), deliveries);
   } else {
@@ -302,11 +309,11 @@ void PoolCore::blame(Worker& worker, Assignment head, Deliveries& deliveries) {
   const auto task = head.chunk.first + head.done;
   const auto status = worker.process->exit_status().value_or(platform::ExitStatus{});
   const auto reason = worker.process->end_in_words();
-  runtime::log(Level::info, "a worker (pid " + std::to_string(worker.pid) + ") died in task " +
-                                std::to_string(task) + ": " + reason);
+  deliveries.log.push_back("a worker (pid " + std::to_string(worker.pid) + ") died in task " +
+                           std::to_string(task) + ": " + reason);
   if (head.kills >= head.job->options().retries.value_or(settings_.retries)) {
     WorkerDied died(worker.pid, status.code, reason, static_cast<std::size_t>(task));
-    deliveries.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(std::move(died))});
+    deliveries.results.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(std::move(died))});
     ++head.done;
     head.kills = 0;
   } else {

@@ -1,10 +1,11 @@
 // FutureCore: a result that one thread waits for and another brings.
 #include <multiprocessing/errors.hpp>
-#include <multiprocessing/futures.hpp>
+#include <multiprocessing/future.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -28,10 +29,12 @@ struct FutureCore::State {
   std::vector<std::byte> bytes;
   std::exception_ptr exception;  ///< bytes or this, once done; neither changes any more then
   std::function<std::exception_ptr()> make_exception;  ///< called once, by the first who asks
+  bool failing = false;                                ///< make_exception was set
   std::once_flag exception_made;
   std::optional<platform::Wakeup> wakeup;  ///< for waitable()
   std::function<void()> stop_work;
   std::vector<std::function<void()>> callbacks;
+  std::vector<std::pair<std::shared_ptr<DoneSignal>, std::size_t>> signals;
 
   /// Decides, if nobody has, with what `fill` writes into the state; then tells everybody. `stopping` also
   /// stops the work.
@@ -67,6 +70,7 @@ template <class Fill>
 bool FutureCore::State::settle(Fill fill, bool stopping) {
   std::function<void()> stop;
   std::vector<std::function<void()>> waiting;
+  std::vector<std::pair<std::shared_ptr<DoneSignal>, std::size_t>> told;
   {
     const std::lock_guard lock(mutex);
     if (deciding) return false;
@@ -81,13 +85,55 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     done = true;
     if (wakeup) wakeup->notify();
     waiting.swap(callbacks);
+    told.swap(signals);
     changed.notify_all();
   }
+  for (const auto& [signal, index] : told) signal->done(index);
   if (!waiting.empty())
     runtime::run_callback([waiting = std::move(waiting)] {
       for (const auto& callback : waiting) call_back(callback);
     });
   return true;
+}
+
+struct DoneSignal::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::size_t> done;
+};
+
+DoneSignal::DoneSignal() : state_(std::make_unique<State>()) {}
+DoneSignal::~DoneSignal() = default;
+
+void DoneSignal::done(std::size_t index) {
+  const std::lock_guard lock(state_->mutex);
+  state_->done.push_back(index);
+  state_->changed.notify_all();
+}
+
+std::optional<std::size_t> DoneSignal::next(Duration timeout, const StopToken& stop) {
+  const auto deadline = runtime::deadline_after(timeout);
+  const StopCallback wake(stop, [this] {
+    const std::lock_guard lock(state_->mutex);
+    state_->changed.notify_all();
+  });
+  std::unique_lock lock(state_->mutex);
+  while (state_->done.empty()) {
+    if (stop.stop_requested()) throw CancelledError("waiting for futures was given up: a stop was requested");
+    if (deadline.expired()) return std::nullopt;
+    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+    state_->changed.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+  }
+  const std::size_t index = state_->done.front();
+  state_->done.pop_front();
+  return index;
+}
+
+TimeLeft::TimeLeft(Duration whole) noexcept : whole_(whole), begun_(std::chrono::steady_clock::now()) {}
+
+Duration TimeLeft::remaining() const noexcept {
+  if (whole_.is_infinite()) return infinite;
+  return Duration(whole_.nanoseconds() - (std::chrono::steady_clock::now() - begun_));
 }
 
 FutureCore::FutureCore() : state_(std::make_unique<State>()) {}
@@ -102,7 +148,12 @@ bool FutureCore::set_exception(std::exception_ptr exception) {
 }
 
 bool FutureCore::set_failure(std::function<std::exception_ptr()> make) {
-  return state_->settle([&] { state_->make_exception = std::move(make); }, false);
+  return state_->settle(
+      [&] {
+        state_->make_exception = std::move(make);
+        state_->failing = true;
+      },
+      false);
 }
 
 bool FutureCore::cancel() {
@@ -171,6 +222,22 @@ std::exception_ptr FutureCore::exception(Duration timeout, const StopToken& stop
   if (!wait(timeout, stop)) throw TimeoutError("the future has no result within the time");
   if (state_->cancelled) std::rethrow_exception(state_->exception);
   return state_->failure();
+}
+
+void FutureCore::when_done(std::shared_ptr<DoneSignal> signal, std::size_t index) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->done) {
+      state_->signals.emplace_back(std::move(signal), index);
+      return;
+    }
+  }
+  signal->done(index);
+}
+
+bool FutureCore::failed() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->done && (state_->failing || state_->exception != nullptr);
 }
 
 std::intptr_t FutureCore::waitable() const {

@@ -278,9 +278,12 @@ ExceptionReport describe_current_exception(const platform::ThrowTrace& trace) {
   try {
     throw;
   } catch (const std::exception& exception) {
-    report.type_name = platform::demangled_type_name(typeid(exception));
+    // What a user's save() or load() threw is nested in one of ours, which makes it another type.
+    const bool ours = dynamic_cast<const SerializationError*>(&exception) != nullptr;
+    const std::type_info& type = ours ? typeid(SerializationError) : typeid(exception);
+    report.type_name = platform::demangled_type_name(type);
     report.message = message_of(exception);
-    report.known_type = known_type_of(typeid(exception));
+    report.known_type = known_type_of(type);
     add_details(report, exception);
   } catch (...) {
     report.type_name = platform::current_exception_type_name();

@@ -156,8 +156,6 @@ TEST_SUITE("faults.pools") {
   TEST_CASE("workers killed from outside while they work change nothing with retries") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool(2, {.retries = 100, .context = context});
-      std::atomic<bool> done = false;
-      std::atomic<int> kills = 0;
       long long sum = 0;
       int count = 0, kills = 0;
       for (auto& outcome : pool.imap_outcomes(square, std::views::iota(0, 5000))) {

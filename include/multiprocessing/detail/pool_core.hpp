@@ -5,7 +5,7 @@
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/errors.hpp>
-#include <multiprocessing/futures.hpp>
+#include <multiprocessing/future.hpp>
 #include <multiprocessing/stop_token.hpp>
 #include <multiprocessing/task.hpp>
 
@@ -40,6 +40,8 @@ class MULTIPROCESSING_EXPORT TaskFailure {
  public:
   explicit TaskFailure(std::exception_ptr exception);
   explicit TaskFailure(WorkerDied died);
+  /// Made when somebody asks.
+  explicit TaskFailure(std::function<std::exception_ptr()> make);
   /// The report of an exception in a worker.
   explicit TaskFailure(std::vector<std::byte> report);
   TaskFailure(const TaskFailure&) = delete;
@@ -74,9 +76,11 @@ MULTIPROCESSING_EXPORT void terminate_pool(PoolCore& pool);
 MULTIPROCESSING_EXPORT bool join_pool(PoolCore& pool, Duration timeout, const StopToken& stop);
 /// Ends it without waiting for its tasks; does nothing in a forked copy of the process that made it.
 MULTIPROCESSING_EXPORT void drop_pool(std::shared_ptr<PoolCore> pool) noexcept;
-/// The processes that work for it now; of an executor, to end them.
-[[nodiscard]] MULTIPROCESSING_EXPORT std::vector<int> pool_pids(PoolCore& pool);
-MULTIPROCESSING_EXPORT void stop_workers(PoolCore& pool, bool kill);
+/// Of an executor: cancels what no worker has begun; ends its workers and all tasks.
+MULTIPROCESSING_EXPORT void cancel_waiting_tasks(PoolCore& pool);
+MULTIPROCESSING_EXPORT void break_executor(PoolCore& pool, bool kill);
+/// Closes it and waits for its tasks; does nothing in a forked copy of the process that made it.
+MULTIPROCESSING_EXPORT void finish_executor(std::shared_ptr<PoolCore> pool) noexcept;
 /// Throws as submitting does: ValueError (closed or terminated), the error of a broken pool, AssertionError
 /// (in another process).
 MULTIPROCESSING_EXPORT void check_running(PoolCore& pool);

@@ -124,9 +124,10 @@ auto open_stream(const std::shared_ptr<PoolCore>& pool, const F& f, Range&& inpu
     using Feed = ChunkFeed<Passing, decltype(view_of(std::forward<Range>(inputs)))>;
     // A std::function wants what it holds to be copyable; views that own are not.
     const auto feed = std::make_shared<Feed>(view_of(std::forward<Range>(inputs)), step);
-    return OutcomeRange<R>(
+    auto stream =
         std::make_unique<TaskStream>(pool, chunk_function<TargetType<F>, typename Passing::Shape>(f),
-                                     std::move(options), ordered, buffer, [feed] { return (*feed)(); }));
+                                     std::move(options), ordered, buffer, [feed] { return (*feed)(); });
+    return OutcomeRange<R>(std::make_unique<StreamedOutcomes<R>>(std::move(stream)));
   } else {
     Passing::explain();
     return OutcomeRange<R>(nullptr);

@@ -113,6 +113,62 @@ class ChunkFeed {
   std::shared_ptr<const TaskFailure> pending_;
 };
 
+/// Where outcomes come from.
+template <class R>
+class OutcomeSource {
+ public:
+  OutcomeSource() = default;
+  OutcomeSource(const OutcomeSource&) = delete;
+  OutcomeSource& operator=(const OutcomeSource&) = delete;
+  virtual ~OutcomeSource() = default;
+  /// As OutcomeRange::next().
+  virtual std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) = 0;
+};
+
+/// From workers, as bytes.
+template <class R>
+class StreamedOutcomes final : public OutcomeSource<R> {
+ public:
+  explicit StreamedOutcomes(std::unique_ptr<TaskStream> stream) noexcept : stream_(std::move(stream)) {}
+
+  std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) override {
+    if (left_ == 0 && !fetch(timeout, stop)) return std::nullopt;
+    const auto index = static_cast<std::size_t>(index_++);
+    --left_;
+    if (failure_) return Outcome<R>(index, left_ == 0 ? std::exchange(failure_, nullptr) : failure_);
+    try {
+      if constexpr (std::is_void_v<R>) {
+        return Outcome<R>(index, std::monostate());
+      } else {
+        return Outcome<R>(index, decode<R>(*decoder_));
+      }
+    } catch (...) {
+      // Nobody knows where the next one begins: those of this piece fail alike.
+      failure_ = std::make_shared<TaskFailure>(std::current_exception());
+      return Outcome<R>(index, left_ == 0 ? std::exchange(failure_, nullptr) : failure_);
+    }
+  }
+
+ private:
+  bool fetch(Duration timeout, const StopToken& stop) {
+    auto block = stream_->take(timeout, stop);
+    if (!block) return false;
+    bytes_ = std::move(block->bytes);
+    decoder_.emplace(bytes_);
+    index_ = block->first;
+    left_ = block->count;
+    failure_ = std::move(block->failure);
+    return true;
+  }
+
+  std::unique_ptr<TaskStream> stream_;
+  std::vector<std::byte> bytes_;
+  std::optional<Decoder> decoder_;
+  std::uint64_t index_ = 0;
+  std::uint32_t left_ = 0;
+  std::shared_ptr<const TaskFailure> failure_;
+};
+
 }  // namespace detail
 
 /// The outcomes of tasks as they come, or in the order of their inputs. An input range that is gone through
@@ -120,24 +176,12 @@ class ChunkFeed {
 template <class R>
 class OutcomeRange {
  public:
-  OutcomeRange(std::unique_ptr<detail::TaskStream> stream) noexcept : stream_(std::move(stream)) {}
+  explicit OutcomeRange(std::unique_ptr<detail::OutcomeSource<R>> source) noexcept
+      : source_(std::move(source)) {}
 
   /// The next outcome; nullopt at the end. Throws TimeoutError, CancelledError; neither loses one.
   std::optional<Outcome<R>> next(Duration timeout = infinite, StopToken stop = {}) {
-    if (left_ == 0 && !fetch(timeout, stop)) return std::nullopt;
-    const auto index = static_cast<std::size_t>(index_++);
-    --left_;
-    if (failure_) return Outcome<R>(index, std::exchange(failure_, nullptr));
-    try {
-      if constexpr (std::is_void_v<R>) {
-        return Outcome<R>(index, std::monostate());
-      } else {
-        return Outcome<R>(index, detail::decode<R>(*decoder_));
-      }
-    } catch (...) {
-      left_ = 0;  // nobody knows where the next one begins
-      return Outcome<R>(index, std::make_shared<detail::TaskFailure>(std::current_exception()));
-    }
+    return source_->next(timeout, stop);
   }
 
   class iterator {
@@ -166,23 +210,7 @@ class OutcomeRange {
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  bool fetch(Duration timeout, const StopToken& stop) {
-    auto block = stream_->take(timeout, stop);
-    if (!block) return false;
-    bytes_ = std::move(block->bytes);
-    decoder_.emplace(bytes_);
-    index_ = block->first;
-    left_ = block->count;
-    failure_ = std::move(block->failure);
-    return true;
-  }
-
-  std::unique_ptr<detail::TaskStream> stream_;
-  std::vector<std::byte> bytes_;
-  std::optional<detail::Decoder> decoder_;
-  std::uint64_t index_ = 0;
-  std::uint32_t left_ = 0;
-  std::shared_ptr<const detail::TaskFailure> failure_;
+  std::unique_ptr<detail::OutcomeSource<R>> source_;
   std::optional<Outcome<R>> current_;
 };
 

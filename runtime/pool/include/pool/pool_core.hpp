@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "contract/clock.hpp"
@@ -41,7 +42,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   /// A job that was submitted has chunks again.
   void more(const std::shared_ptr<runtime::PoolJob>& job);
   /// The job is over: what was not begun is dropped, and workers that run its tasks are stopped.
-  void cancel(const runtime::PoolJob& job);
+  void cancel(runtime::PoolJob& job);
   /// The job is over by itself.
   void forget(const runtime::PoolJob& job);
 
@@ -54,8 +55,10 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   [[nodiscard]] int size() const noexcept { return settings_.processes; }
   /// How many chunks keep all workers busy.
   [[nodiscard]] std::size_t appetite() const;
-  [[nodiscard]] std::vector<int> pids() const;
-  void stop_workers(bool kill);
+  /// Cancels jobs that no worker has begun.
+  void cancel_waiting();
+  /// Ends the workers at once, and every task with BrokenProcessPool.
+  void break_up(bool kill);
   [[nodiscard]] bool owned() const noexcept;
   [[nodiscard]] bool is_executor() const noexcept { return settings_.executor; }
 
@@ -71,14 +74,20 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
     std::vector<std::byte> bytes;
     std::shared_ptr<const TaskFailure> failure;
   };
-  using Deliveries = std::vector<Delivery>;
+  struct Deliveries {
+    std::vector<Delivery> results;
+    std::vector<std::string> log;
+  };
   struct Function {
     std::uint32_t number;
     std::vector<std::byte> record;
   };
 
+  [[noreturn]] void refuse() const;
+
   // Assignment; the mutex is held.
   void dispatch();
+  void dispatch_later();
   bool take_next(Assignment& next);
   [[nodiscard]] bool next_may_run_ahead() const;
   void assign(Worker& worker, Assignment next);
@@ -90,6 +99,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
 
   // Results; the mutex is held.
   bool read_results(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  bool read_frames(const std::shared_ptr<Worker>& worker, Deliveries& deliveries, int at_once);
   bool take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
   bool take_result(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
   void deliver(Deliveries& deliveries);
@@ -105,14 +115,16 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void give_up(const std::shared_ptr<Worker>& worker);
   bool on_input(const std::shared_ptr<Worker>& worker);
   bool on_ended(const std::shared_ptr<Worker>& worker);
-  void on_timer(const std::shared_ptr<Worker>& worker);
+  void on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for);
+  void time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for, Deliveries& deliveries);
   void let_go(Worker& worker);
   [[nodiscard]] bool has_ended() const noexcept;
+  void drop_initializer() noexcept;
   void take_back(Worker& worker, Deliveries& deliveries);
   void blame(Worker& worker, Assignment head, Deliveries& deliveries);
   void abort_all(const std::shared_ptr<const TaskFailure>& failure);
 
-  const PoolSettings settings_;
+  PoolSettings settings_;  ///< the initializer goes with the last worker; nothing else changes
   const int owner_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

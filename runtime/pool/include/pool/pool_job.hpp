@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "contract/clock.hpp"
+
 namespace multiprocessing::runtime {
 
 /// What is handed to a worker at once.
@@ -44,8 +46,15 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   virtual void failed(std::uint64_t task, std::shared_ptr<const detail::TaskFailure> failure) = 0;
   /// The failure of all that have no result yet.
   virtual void abort(std::shared_ptr<const detail::TaskFailure> failure) = 0;
-  /// Pulls what is left of the inputs, which may be the user's code.
-  virtual void drain() {}
+  /// Whether a worker was given some of it. The pool's mutex is held.
+  [[nodiscard]] virtual bool begun() const noexcept = 0;
+  /// As its owner would.
+  virtual void cancel() = 0;
+  /// Pulls what is left of the inputs, which may be the user's code, until the deadline or a stop.
+  virtual void drain(platform::Deadline, const StopToken&) {}
+  /// Its owner wants nothing of it any more, and whoever runs it is stopped.
+  [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
+  void note_cancelled() noexcept { cancelled_.store(true, std::memory_order_release); }
 
  protected:
   void set_over() noexcept { over_.store(true, std::memory_order_release); }
@@ -54,6 +63,7 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   const detail::ChunkFunction function_;
   const TaskOptions options_;
   std::atomic<bool> over_{false};
+  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace multiprocessing::runtime

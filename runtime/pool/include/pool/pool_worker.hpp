@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
 #include <optional>
@@ -37,11 +38,11 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
  public:
   /// Throws OSError.
   explicit Feeder(std::shared_ptr<platform::Channel> channel);
-  /// In order. Throws OSError (no thread).
-  void push(std::vector<std::byte> bytes);
+  /// Takes the bytes, to be written in order; false if there is no thread for them.
+  [[nodiscard]] bool push(std::vector<std::byte>& bytes);
   [[nodiscard]] bool busy() const;
-  /// Gives up what was not written.
-  void abandon() noexcept;
+  /// Gives up what was not written; `then` is called when no thread writes any more.
+  void stop(std::function<void()> then);
 
  private:
   void run() noexcept;
@@ -63,6 +64,7 @@ struct PoolWorker {
   bool gone = false;
   std::deque<Assignment> sent;  ///< the first is being run
   std::size_t assigned = 0;     ///< chunks in all
+  std::uint64_t flushed = 0;    ///< the last assignment that was written to it
   std::vector<bool> knows;      ///< functions by number
   TaskFrameReader reader;
   std::vector<std::byte> out;  ///< to be written
@@ -71,7 +73,8 @@ struct PoolWorker {
   double pace = 1e9;  ///< microseconds a chunk, a moving average
   platform::Deadline head_deadline = platform::Deadline::never();
   platform::Deadline timer_at = platform::Deadline::never();
-  std::vector<platform::EventLoop::Id> timers;  ///< to be cancelled at its end
+  platform::EventLoop::Id timer = 0;       ///< for timer_at
+  platform::EventLoop::Id kill_timer = 0;  ///< once it is doomed
   std::shared_ptr<const detail::TaskFailure> unusable;
 
   [[nodiscard]] bool available() const noexcept { return ready && !retiring && !doomed && !gone; }
@@ -80,8 +83,9 @@ struct PoolWorker {
     constexpr double ahead = 100;  // microseconds
     return pace >= ahead ? 1 : 1 + static_cast<std::size_t>(std::min(63.0, ahead / std::max(pace, 0.1)));
   }
-  /// Writes what is in `out` without waiting for the worker. False: the channel is broken.
-  bool flush();
+  /// Writes what is in `out` without waiting for the worker; what cannot be written now stays there. False:
+  /// the channel is broken.
+  bool flush() noexcept;
 };
 
 }  // namespace multiprocessing::runtime

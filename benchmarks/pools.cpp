@@ -1,0 +1,100 @@
+// ctest: args=--quick timeout=300
+// Pools: what a task costs, against Python's.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <ranges>
+#include <string>
+#include <vector>
+
+#include "common.hpp"
+
+namespace mp = multiprocessing;
+using namespace benchmarks;
+
+namespace {
+
+int square(int x) { return x * x; }
+
+/// Made with the first round, so that a row that is not measured starts nothing.
+mp::Pool& two_workers() {
+  static mp::Pool pool(2);
+  return pool;
+}
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+/// Seconds of a task, of `count` that `work` does.
+template <class Work>
+Measure per_task(int count, Work work) {
+  return [=] { return seconds_of(1, [&] { work(two_workers(), count); }) / count; };
+}
+
+Measure python(const std::string& mode) {
+  const auto folder = std::filesystem::path(MULTIPROCESSING_BENCHMARK_PEER).parent_path();
+  const std::string script = (folder / "peer_pools.py").string();
+  if (!python_seconds(script, mode)) return {};
+  return [=] { return python_seconds(script, mode).value_or(0); };
+}
+
+/// Growth: seconds of a task with so many workers and tasks.
+void print_growth(bool quick) {
+  std::printf("\ntasks of map() with default chunks, ns a task\n\n| tasks |");
+  for (const int workers : {1, 2, 4, 8}) std::printf(" %d workers |", workers);
+  std::printf("\n|---|---|---|---|---|\n");
+  for (int count = 10; count <= (quick ? 1000 : 10'000'000); count *= 10) {
+    std::printf("| %d |", count);
+    const auto inputs = numbers(count);
+    for (const int workers : {1, 2, 4, 8}) {
+      mp::Pool pool(workers);
+      pool.map(square, numbers(100));
+      const double seconds = seconds_of(1, [&] { pool.map(square, inputs); });
+      std::printf(" %.0f |", seconds * 1e9 / count);
+    }
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  const auto settings = read_settings(argc, argv);
+  std::vector<Row> rows;
+  rows.push_back({.work = "Pool.map, default chunks, a task",
+                  .ours = per_task(1'000'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n)); }),
+                  .peer = python("map"),
+                  .at_least_peer = 8});
+  rows.push_back({.work = "Pool.map, chunksize 1, a task",
+                  .ours = per_task(100'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n), 1); }),
+                  .peer = python("chunk1"),
+                  .at_least_peer = 8});
+  rows.push_back({.work = "Pool.imap, chunksize 1, a task",
+                  .ours = per_task(100'000,
+                                   [](mp::Pool& pool, int n) {
+                                     for (const int x : pool.imap(square, std::views::iota(0, n)))
+                                       static_cast<void>(x);
+                                   }),
+                  .peer = python("imap")});
+  rows.push_back({.work = "Pool.apply, one after the other",
+                  .ours = per_task(1000,
+                                   [](mp::Pool& pool, int n) {
+                                     for (int i = 0; i < n; ++i) pool.apply(square, i);
+                                   }),
+                  .peer = python("apply"),
+                  .at_least_peer = 3});
+  rows.push_back({.work = "Pool(2), open and close",
+                  .ours = [] { return seconds_of(3, [] { const mp::Pool pool(2); }); },
+                  .peer = python("open"),
+                  .at_least_peer = 5});
+  const int missed = print_table(rows, settings);
+  std::printf("\n%d goals missed\n", missed);
+  print_growth(settings.quick);
+}

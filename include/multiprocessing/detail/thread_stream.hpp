@@ -1,0 +1,190 @@
+// The outcomes of tasks in threads, whose inputs are pulled when outcomes are taken.
+#pragma once
+
+#include <multiprocessing/detail/thread_pool.hpp>
+#include <multiprocessing/errors.hpp>
+#include <multiprocessing/outcome.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace multiprocessing::detail {
+
+/// Shared by the consumer and the tasks that are under way.
+template <class R, class F, std::ranges::input_range View>
+class ThreadStreamState final : public LazyInputs,
+                                public std::enable_shared_from_this<ThreadStreamState<R, F, View>> {
+  using Value = std::ranges::range_value_t<View>;
+
+ public:
+  ThreadStreamState(std::shared_ptr<ThreadPoolCore> pool, F function, View inputs, bool ordered)
+      : pool_(std::move(pool)),
+        function_(std::move(function)),
+        inputs_(std::move(inputs)),
+        ordered_(ordered) {}
+
+  std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) {
+    while (wants_more() && pull()) continue;
+    const TimeLeft left(timeout);
+    const StopCallback wake(stop, [this] {
+      const std::lock_guard lock(mutex_);
+      arrived_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (auto outcome = pop()) return outcome;
+      if (ended_ && taken_ == pulled_) return std::nullopt;
+      if (stop.stop_requested())
+        throw CancelledError("waiting for an outcome was given up: a stop was requested");
+      const auto remaining = left.remaining().nanoseconds();
+      if (remaining.count() <= 0) throw TimeoutError("no outcome within the time; nothing is lost");
+      constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+      arrived_.wait_for(lock, std::min(remaining, slice));
+    }
+  }
+
+  /// Its consumer is gone.
+  void abandon() {
+    abandoned_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    const std::lock_guard feeding(feeding_);  // who pulls inputs at this moment comes to an end first
+  }
+
+  void drain() override {
+    while (pull()) continue;
+  }
+
+ private:
+  /// The mutex is held.
+  std::optional<Outcome<R>> pop() {
+    if (here_.empty() || (ordered_ && here_.begin()->first != taken_)) return std::nullopt;
+    std::optional<Outcome<R>> outcome(std::move(here_.begin()->second));
+    here_.erase(here_.begin());
+    ++taken_;
+    return outcome;
+  }
+
+  bool wants_more() {
+    const std::lock_guard lock(mutex_);
+    return !ended_ && pulled_ - taken_ < 4 * thread_count(*pool_);
+  }
+
+  /// The next input; empty at the end.
+  std::shared_ptr<Value> advance() {
+    if (!position_)
+      position_.emplace(std::ranges::begin(inputs_));
+    else
+      ++*position_;
+    if (*position_ == std::ranges::end(inputs_)) return nullptr;
+    return std::make_shared<Value>(**position_);
+  }
+
+  bool pull() {
+    const std::lock_guard feeding(feeding_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_) return false;
+    }
+    std::shared_ptr<Value> value;
+    std::exception_ptr failure;
+    try {
+      value = advance();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    std::size_t index = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = ended_ || value == nullptr;
+      arrived_.notify_all();
+      if (value == nullptr && failure == nullptr) return false;
+      index = pulled_++;
+    }
+    if (failure != nullptr) {
+      note(Outcome<R>(index, std::make_shared<TaskFailure>(failure)));
+      return false;
+    }
+    post(*pool_, [self = this->shared_from_this(), index, value](std::exception_ptr refused) {
+      self->run(index, *value, refused);
+    });
+    return true;
+  }
+
+  void run(std::size_t index, Value& value, const std::exception_ptr& refused) {
+    if (refused != nullptr) return note(Outcome<R>(index, std::make_shared<TaskFailure>(refused)));
+    if (abandoned_) return;
+    try {
+      if constexpr (std::is_void_v<R>) {
+        std::invoke(function_, std::move(value));
+        note(Outcome<R>(index, std::monostate()));
+      } else {
+        note(Outcome<R>(index, std::invoke(function_, std::move(value))));
+      }
+    } catch (...) {
+      note(Outcome<R>(index, std::make_shared<TaskFailure>(std::current_exception())));
+    }
+  }
+
+  void note(Outcome<R> outcome) {
+    const std::lock_guard lock(mutex_);
+    const std::size_t key = ordered_ ? outcome.index() : arrivals_++;
+    here_.emplace(key, std::move(outcome));
+    arrived_.notify_all();
+  }
+
+  const std::shared_ptr<ThreadPoolCore> pool_;
+  F function_;
+  View inputs_;
+  const bool ordered_;
+  std::mutex feeding_;  ///< of inputs_ and position_
+  std::optional<std::ranges::iterator_t<View>> position_;
+  std::mutex mutex_;  ///< of what follows
+  std::condition_variable arrived_;
+  std::map<std::size_t, Outcome<R>> here_;  ///< by task, or in the order of arrival
+  std::size_t pulled_ = 0;
+  std::size_t taken_ = 0;
+  std::size_t arrivals_ = 0;
+  bool ended_ = false;
+  std::atomic<bool> abandoned_{false};
+};
+
+template <class R, class F, std::ranges::input_range View>
+class ThreadStream final : public OutcomeSource<R> {
+  using State = ThreadStreamState<R, F, View>;
+
+ public:
+  ThreadStream(const std::shared_ptr<ThreadPoolCore>& pool, F function, View inputs, bool ordered)
+      : pool_(pool), state_(std::make_shared<State>(pool, std::move(function), std::move(inputs), ordered)) {
+    begin_inputs(*pool_, state_);
+  }
+  ~ThreadStream() override {
+    state_->abandon();
+    end_inputs(*pool_, *state_);
+  }
+
+  std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) override {
+    return state_->next(timeout, stop);
+  }
+
+ private:
+  std::shared_ptr<ThreadPoolCore> pool_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace multiprocessing::detail

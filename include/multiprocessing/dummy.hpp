@@ -1,0 +1,152 @@
+// ThreadPool: Pool's interface in threads of this process. Python: `multiprocessing.pool.ThreadPool`,
+// `multiprocessing.dummy`.
+#pragma once
+
+#include <multiprocessing/async_result.hpp>
+#include <multiprocessing/detail/submit.hpp>
+#include <multiprocessing/detail/thread_pool.hpp>
+#include <multiprocessing/detail/thread_stream.hpp>
+#include <multiprocessing/outcome.hpp>
+#include <multiprocessing/pool.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace multiprocessing {
+
+struct ThreadPoolOptions {
+  /// Called in each thread before its first task. If it throws, the tasks get that.
+  std::function<void()> initializer = {};
+};
+
+/// A pool of threads: functions may have captures, arguments and results may be of any type, nothing is
+/// copied through a pipe, and nothing is survived that a thread does not survive. A task that runs cannot be
+/// stopped. Movable; thread-safe but for moving and destruction.
+class ThreadPool {
+ public:
+  /// Throws ValueError (threads below 1), OSError.
+  explicit ThreadPool(int threads = process_cpu_count(), ThreadPoolOptions options = {})
+      : core_(detail::make_thread_pool(threads, std::move(options.initializer))) {}
+  ThreadPool(ThreadPool&&) noexcept = default;
+  ThreadPool& operator=(ThreadPool&& other) noexcept {
+    if (this != &other) detail::drop_thread_pool(std::exchange(core_, std::move(other.core_)));
+    return *this;
+  }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  /// As terminate().
+  ~ThreadPool() { detail::drop_thread_pool(std::move(core_)); }
+
+  template <class F, class... Args>
+  auto apply(F f, Args&&... args) {
+    return apply_async(std::move(f), std::forward<Args>(args)...).get();
+  }
+  template <class F, class... Args>
+  requires std::invocable<F&, std::decay_t<Args>...>
+  auto apply_async(F f, Args&&... args) {
+    using R = std::remove_cvref_t<std::invoke_result_t<F&, std::decay_t<Args>...>>;
+    auto job = std::make_shared<detail::ThreadJob<R>>(1);
+    auto call = [f = std::move(f),
+                 arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable
+        -> std::invoke_result_t<F&, std::decay_t<Args>...> { return std::apply(f, std::move(arguments)); };
+    run_all(job, [&] { post(job, 0, std::move(call)); });
+    return job->one();
+  }
+
+  /// `f(x)` for each x, each of which is copied (moved out of an rvalue) into its task.
+  template <class F, std::ranges::input_range Range>
+  auto map(F f, Range&& inputs) {
+    return map_async(std::move(f), std::forward<Range>(inputs)).get();
+  }
+  template <class F, std::ranges::input_range Range>
+  auto map_async(F f, Range&& inputs) {
+    return submit_all(std::move(f), inputs, [](auto& function, auto& value) -> decltype(auto) {
+      return std::invoke(function, std::move(value));
+    });
+  }
+  template <class F, std::ranges::input_range Range>
+  auto starmap(F f, Range&& inputs) {
+    return starmap_async(std::move(f), std::forward<Range>(inputs)).get();
+  }
+  template <class F, std::ranges::input_range Range>
+  auto starmap_async(F f, Range&& inputs) {
+    return submit_all(std::move(f), inputs, [](auto& function, auto& value) -> decltype(auto) {
+      return std::apply(function, std::move(value));
+    });
+  }
+
+  /// As Pool::imap: inputs are pulled as results are asked for.
+  template <class F, std::ranges::input_range Range>
+  auto imap(F f, Range&& inputs) {
+    return ResultRange(imap_outcomes(std::move(f), std::forward<Range>(inputs), {.ordered = true}));
+  }
+  template <class F, std::ranges::input_range Range>
+  auto imap_unordered(F f, Range&& inputs) {
+    return ResultRange(imap_outcomes(std::move(f), std::forward<Range>(inputs), {.ordered = false}));
+  }
+  /// Of the options `ordered` counts.
+  template <class F, std::ranges::input_range Range>
+  auto imap_outcomes(F f, Range&& inputs, OutcomeOptions options = {}) {
+    using Value = std::ranges::range_value_t<Range>;
+    using R = std::remove_cvref_t<std::invoke_result_t<F&, Value>>;
+    using View = decltype(detail::view_of(std::forward<Range>(inputs)));
+    detail::check_running(core());
+    return OutcomeRange<R>(std::make_unique<detail::ThreadStream<R, F, View>>(
+        core_, std::move(f), detail::view_of(std::forward<Range>(inputs)), options.ordered));
+  }
+
+  /// No more tasks are taken; the threads end when all are done.
+  void close() { detail::close(core()); }
+  /// Tasks that were not begun answer CancelledError; waits for those that run.
+  void terminate() { detail::terminate(core()); }
+  /// Waits until the threads have ended. Throws ValueError before close() or terminate().
+  void join() { detail::join(core()); }
+
+ private:
+  [[nodiscard]] detail::ThreadPoolCore& core() const {
+    if (core_ == nullptr) throw ValueError("the pool was moved from");
+    return *core_;
+  }
+
+  template <class R, class Post>
+  void run_all(const std::shared_ptr<detail::ThreadJob<R>>& job, Post post_tasks) {
+    detail::check_running(core());
+    job->watch_for_cancellation();
+    post_tasks();
+  }
+
+  template <class R, class Call>
+  void post(const std::shared_ptr<detail::ThreadJob<R>>& job, std::size_t index, Call call) {
+    auto kept = std::make_shared<Call>(std::move(call));
+    detail::post(core(), [job, index, kept](std::exception_ptr refused) { job->run(index, *kept, refused); });
+  }
+
+  template <class F, class Range, class Invoke>
+  auto submit_all(F f, Range& inputs, Invoke invoke) {
+    using Value = std::ranges::range_value_t<Range>;
+    using R = std::remove_cvref_t<std::invoke_result_t<Invoke&, F&, Value&>>;
+    std::vector<Value> values;
+    for (auto&& input : inputs) values.emplace_back(std::forward<decltype(input)>(input));
+    auto job = std::make_shared<detail::ThreadJob<R>>(values.size());
+    const auto function = std::make_shared<F>(std::move(f));
+    run_all(job, [&] {
+      for (std::size_t i = 0; i < values.size(); ++i)
+        post(job, i, [function, invoke, value = std::move(values[i])]() mutable -> decltype(auto) {
+          return invoke(*function, value);
+        });
+    });
+    return job->list();
+  }
+
+  std::shared_ptr<detail::ThreadPoolCore> core_;
+};
+
+}  // namespace multiprocessing

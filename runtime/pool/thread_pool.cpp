@@ -1,0 +1,200 @@
+// The threads behind ThreadPool.
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <multiprocessing/detail/thread_pool.hpp>
+#include <multiprocessing/errors.hpp>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "contract/process.hpp"
+#include "contract/system.hpp"
+#include "support/errors.hpp"
+
+namespace multiprocessing::detail {
+
+class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
+ public:
+  ThreadPoolCore(int threads, std::function<void()> initializer)
+      : threads_(threads), owner_(platform::current_pid()), initializer_(std::move(initializer)) {}
+
+  void start() {
+    for (int i = 0; i < threads_; ++i) {
+      {
+        const std::lock_guard lock(mutex_);
+        ++running_;
+      }
+      const auto begun = platform::run_in_background([self = shared_from_this()] { self->run(); });
+      if (begun) continue;
+      {
+        const std::lock_guard lock(mutex_);
+        --running_;
+      }
+      end(Phase::terminated);
+      runtime::throw_os_error(begun.error(), "a pool's thread");
+    }
+  }
+
+  void check_running() {
+    if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
+    const std::lock_guard lock(mutex_);
+    if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
+  }
+
+  void post(ThreadTask task) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (phase_ != Phase::terminated) {
+        tasks_.push_back(std::move(task));
+        changed_.notify_one();
+        return;
+      }
+    }
+    task(refusal());
+  }
+
+  void close() {
+    check_owner();
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::running) phase_ = Phase::closed;
+    changed_.notify_all();
+  }
+
+  void terminate() {
+    check_owner();
+    end(Phase::terminated);
+  }
+
+  void join() {
+    check_owner();
+    std::vector<std::shared_ptr<LazyInputs>> open;
+    {
+      const std::lock_guard lock(mutex_);
+      if (phase_ == Phase::running)
+        throw ValueError("join(): the pool is still running; close or terminate it");
+      for (const auto& [key, weak] : inputs_)
+        if (auto inputs = weak.lock()) open.push_back(std::move(inputs));
+    }
+    for (const auto& inputs : open) inputs->drain();
+    open.clear();
+    std::unique_lock lock(mutex_);
+    drained_ = true;
+    changed_.notify_all();
+    ended_.wait(lock, [this] { return running_ == 0; });
+  }
+
+  void begin(std::shared_ptr<LazyInputs> inputs) {
+    check_running();
+    const std::lock_guard lock(mutex_);
+    inputs_.emplace(inputs.get(), inputs);
+  }
+  void end(const LazyInputs& inputs) noexcept {
+    const std::lock_guard lock(mutex_);
+    inputs_.erase(&inputs);
+    changed_.notify_all();
+  }
+
+  [[nodiscard]] bool owned() const noexcept { return owner_ == platform::current_pid(); }
+  [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(threads_); }
+
+ private:
+  enum class Phase : std::uint8_t { running, closed, terminated };
+
+  static std::exception_ptr refusal() {
+    return std::make_exception_ptr(CancelledError("the pool was terminated before the task was begun"));
+  }
+
+  void check_owner() const {
+    if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
+  }
+
+  void end(Phase phase) {
+    std::deque<ThreadTask> dropped;
+    std::unique_lock lock(mutex_);
+    phase_ = phase;
+    dropped.swap(tasks_);
+    changed_.notify_all();
+    lock.unlock();
+    for (const auto& task : dropped) task(refusal());
+    dropped.clear();
+    lock.lock();
+    ended_.wait(lock, [this] { return running_ == 0; });
+  }
+
+  [[nodiscard]] bool may_end() const noexcept {
+    if (phase_ == Phase::running) return false;
+    return phase_ == Phase::terminated || inputs_.empty() || drained_;
+  }
+
+  void run() {
+    std::exception_ptr unusable;
+    try {
+      if (initializer_) initializer_();
+    } catch (...) {
+      unusable = std::current_exception();
+    }
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return !tasks_.empty() || may_end(); });
+      if (tasks_.empty()) break;
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task(unusable);
+      task = nullptr;  // its destructors are the user's
+      lock.lock();
+    }
+    --running_;
+    ended_.notify_all();
+  }
+
+  const int threads_;
+  const int owner_;
+  const std::function<void()> initializer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::condition_variable ended_;
+  std::deque<ThreadTask> tasks_;
+  std::map<const LazyInputs*, std::weak_ptr<LazyInputs>> inputs_;
+  Phase phase_ = Phase::running;
+  bool drained_ = false;
+  int running_ = 0;
+};
+
+LazyInputs::~LazyInputs() = default;
+
+std::shared_ptr<ThreadPoolCore> make_thread_pool(int threads, std::function<void()> initializer) {
+  if (threads < 1) throw ValueError("a pool needs at least one thread, not " + std::to_string(threads));
+  auto pool = std::make_shared<ThreadPoolCore>(threads, std::move(initializer));
+  pool->start();
+  return pool;
+}
+
+void drop_thread_pool(std::shared_ptr<ThreadPoolCore> pool) noexcept {
+  if (pool == nullptr) return;
+  if (!pool->owned()) {
+    // A copy in a forked child, whose threads are not here.
+    static_cast<void>(new std::shared_ptr<ThreadPoolCore>(std::move(pool)));
+    return;
+  }
+  try {
+    pool->terminate();
+  } catch (...) {
+    // Without memory its threads are left to the end of the program.
+  }
+}
+
+void check_running(ThreadPoolCore& pool) { pool.check_running(); }
+void post(ThreadPoolCore& pool, ThreadTask task) { pool.post(std::move(task)); }
+void close(ThreadPoolCore& pool) { pool.close(); }
+void terminate(ThreadPoolCore& pool) { pool.terminate(); }
+void join(ThreadPoolCore& pool) { pool.join(); }
+std::size_t thread_count(const ThreadPoolCore& pool) noexcept { return pool.size(); }
+void begin_inputs(ThreadPoolCore& pool, std::shared_ptr<LazyInputs> inputs) { pool.begin(std::move(inputs)); }
+void end_inputs(ThreadPoolCore& pool, const LazyInputs& inputs) noexcept { pool.end(inputs); }
+
+}  // namespace multiprocessing::detail

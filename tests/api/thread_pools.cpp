@@ -1,0 +1,101 @@
+// ThreadPool: the interface of Pool in threads of this process.
+#include <doctest/doctest.h>
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <ranges>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "test_support/leak_check.hpp"
+
+namespace api_thread_pools {
+
+namespace mp = multiprocessing;
+using mp::test_support::LeakCheck;
+
+int odd_only(int x) {
+  if (x % 2 == 0) throw std::out_of_range("even");
+  return x;
+}
+
+TEST_SUITE("api.thread_pools") {
+  TEST_CASE_FIXTURE(LeakCheck, "functions with captures, in threads of this process") {
+    mp::ThreadPool pool(2);
+    std::atomic<int> calls = 0;
+    CHECK(pool.apply([&](int x) { return ++calls, x * x; }, 7) == 49);
+    CHECK(calls == 1);
+    CHECK(pool.apply([] { return std::this_thread::get_id(); }) != std::this_thread::get_id());
+    CHECK(*pool.apply([](std::unique_ptr<int> x) { return x; }, std::make_unique<int>(3)) == 3);
+    pool.apply([&] { ++calls; });
+    CHECK(calls == 2);
+    CHECK_THROWS_AS(pool.apply(odd_only, 2), std::out_of_range);
+    auto result = pool.apply_async([](std::string text) { return text + "!"; }, "hello");
+    CHECK(result.get() == "hello!");
+    CHECK(result.get() == "hello!");
+    CHECK(result.successful());
+    pool.close();
+    pool.join();
+  }
+
+  TEST_CASE("map, starmap, imap, outcomes") {
+    mp::ThreadPool pool(3);
+    int offset = 10;
+    const auto add = [&offset](int x) { return x + offset; };
+    CHECK(pool.map(add, std::vector{1, 2, 3}) == std::vector{11, 12, 13});
+    CHECK(pool.map(add, std::vector<int>{}).empty());
+    pool.map([](int) {}, std::views::iota(0, 5));
+    CHECK(pool.starmap([](int a, int b) { return a * b; },
+                       std::vector<std::pair<int, int>>{{2, 3}, {4, 5}}) == std::vector{6, 20});
+    CHECK_THROWS_AS(pool.map(odd_only, std::vector{1, 2}), std::out_of_range);
+    std::vector<int> ordered;
+    for (const int x : pool.imap(add, std::views::iota(0, 50))) ordered.push_back(x);
+    CHECK(ordered.size() == 50);
+    CHECK(std::ranges::is_sorted(ordered));
+    std::set<int> any;
+    for (const int x : pool.imap_unordered(add, std::views::iota(0, 50))) any.insert(x);
+    CHECK(any.size() == 50);
+    int failed = 0;
+    for (auto& outcome : pool.imap_outcomes(odd_only, std::views::iota(0, 10)))
+      if (!outcome) ++failed;
+    CHECK(failed == 5);
+    int pulled = 0;
+    auto endless = std::views::iota(0) | std::views::transform([&](int x) { return ++pulled, x; });
+    auto lazy = pool.imap(add, endless);
+    CHECK(lazy.next() == 10);
+    CHECK(pulled < 100);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "the end: closed, joined, terminated") {
+    mp::ThreadPool pool(1);
+    CHECK_THROWS_AS(pool.join(), mp::ValueError);
+    auto lazy = pool.imap([](int x) { return x; }, std::vector{1, 2, 3, 4, 5, 6, 7, 8, 9});
+    pool.close();
+    CHECK_THROWS_AS(pool.apply([] {}), mp::ValueError);
+    pool.join();
+    int sum = 0;
+    for (const int x : lazy) sum += x;
+    CHECK(sum == 45);
+
+    mp::ThreadPool other(1);
+    std::promise<void> go;
+    auto running = other.apply_async([wait = go.get_future().share()] { wait.wait(); });
+    auto waiting = other.apply_async([] {});
+    std::thread terminates([&] { other.terminate(); });
+    CHECK_THROWS_AS(waiting.get(), mp::CancelledError);
+    go.set_value();
+    running.get();
+    terminates.join();
+    CHECK_THROWS_AS(mp::ThreadPool(0), mp::ValueError);
+    mp::ThreadPool unusable(1, {.initializer = [] { throw std::domain_error("no"); }});
+    CHECK_THROWS_AS(unusable.apply([] {}), std::domain_error);
+  }
+}
+
+}  // namespace api_thread_pools
