@@ -68,15 +68,7 @@ class ChunkFeed {
     }
     while (!ended_ && chunk.count < chunksize_) {
       if (!advance()) break;
-      const std::size_t before = chunk.bytes.size();
-      try {
-        Passing::encode(chunk.bytes, **position_);
-        ++chunk.count;
-      } catch (...) {
-        chunk.bytes.shrink_to(before);
-        pending_ = failure();
-        break;
-      }
+      if (!add_to(chunk)) break;
     }
     if (chunk.count > 0) return chunk;
     if (pending_) return (*this)();
@@ -84,6 +76,24 @@ class ChunkFeed {
   }
 
  private:
+  /// Writes the element; false: there is a failure in its place.
+  bool add_to(TaskStream::Chunk& chunk) {
+    const std::size_t before = chunk.bytes.size();
+    bool has_element = false;
+    try {
+      auto&& element = **position_;
+      has_element = true;
+      Passing::encode(chunk.bytes, std::forward<decltype(element)>(element));
+      ++chunk.count;
+      return true;
+    } catch (...) {
+      chunk.bytes.shrink_to(before);
+      pending_ = failure();
+      ended_ = !has_element;
+      return false;
+    }
+  }
+
   static std::shared_ptr<const TaskFailure> failure() {
     return std::make_shared<TaskFailure>(std::current_exception());
   }
