@@ -16,6 +16,7 @@
 #include <multiprocessing/native_handle.hpp>
 #include <multiprocessing/pool.hpp>
 #include <multiprocessing/process.hpp>
+#include <multiprocessing/progress.hpp>
 #include <multiprocessing/spawn.hpp>
 #include <multiprocessing/stop_token.hpp>
 #include <multiprocessing/task.hpp>
