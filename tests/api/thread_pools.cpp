@@ -84,8 +84,12 @@ TEST_SUITE("api.thread_pools") {
     CHECK(sum == 45);
 
     mp::ThreadPool other(1);
-    std::promise<void> go;
-    auto running = other.apply_async([wait = go.get_future().share()] { wait.wait(); });
+    std::promise<void> begun, go;
+    auto running = other.apply_async([&begun, wait = go.get_future().share()] {
+      begun.set_value();
+      wait.wait();
+    });
+    begun.get_future().wait();
     auto waiting = other.apply_async([] {});
     std::thread terminates([&] { other.terminate(); });
     CHECK_THROWS_AS(waiting.get(), mp::CancelledError);

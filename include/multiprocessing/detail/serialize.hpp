@@ -503,11 +503,15 @@ void InputArchive::read_own(T& value) {
 /// a user's own function throws is nested in it.
 template <class T>
 void encode(Encoder& encoder, const T& value, std::size_t argument_index = 0) {
-  encoder.set_subject({type_name<T>(), argument_index});
-  try {
-    OutputArchive(encoder).write(value);
-  } catch (...) {
-    encoder.rethrow_as_ours();
+  if constexpr (kind_of<T> == Kind::number) {
+    encoder.number(static_cast<Carrier<T>>(value));  // without an archive, which costs more than all of this
+  } else {
+    encoder.set_subject({type_name<T>(), argument_index});
+    try {
+      OutputArchive(encoder).write(value);
+    } catch (...) {
+      encoder.rethrow_as_ours();
+    }
   }
 }
 
@@ -525,10 +529,14 @@ void decode_into(Decoder& decoder, T& value, std::size_t argument_index = 0) {
 template <class T>
 [[nodiscard]] T decode(Decoder& decoder, std::size_t argument_index = 0) {
   decoder.set_subject({type_name<T>(), argument_index});
-  try {
-    return InputArchive(decoder).read_value<T>();
-  } catch (...) {
-    decoder.rethrow_as_ours();
+  if constexpr (kind_of<T> == Kind::number) {
+    return static_cast<T>(decoder.number<Carrier<T>>());
+  } else {
+    try {
+      return InputArchive(decoder).read_value<T>();
+    } catch (...) {
+      decoder.rethrow_as_ours();
+    }
   }
 }
 
