@@ -21,6 +21,7 @@ constexpr std::size_t longest_name = 1024;
 constexpr std::uint64_t reach_of_exports = 4096;
 
 struct DebugHelp {
+  decltype(&::SymGetOptions) get_options = nullptr;
   decltype(&::SymSetOptions) set_options = nullptr;
   decltype(&::SymInitialize) initialize = nullptr;
   decltype(&::SymCleanup) clean_up = nullptr;
@@ -39,9 +40,10 @@ struct DebugHelp {
           reinterpret_cast<std::remove_reference_t<decltype(function)>>(reinterpret_cast<void (*)()>(found));
       return found != nullptr;
     };
-    complete = find(set_options, "SymSetOptions") && find(initialize, "SymInitialize") &&
-               find(clean_up, "SymCleanup") && find(load_module, "SymLoadModuleExW") &&
-               find(from_address, "SymFromAddr") && find(line_from_address, "SymGetLineFromAddr64");
+    complete = find(get_options, "SymGetOptions") && find(set_options, "SymSetOptions") &&
+               find(initialize, "SymInitialize") && find(clean_up, "SymCleanup") &&
+               find(load_module, "SymLoadModuleExW") && find(from_address, "SymFromAddr") &&
+               find(line_from_address, "SymGetLineFromAddr64");
   }
 };
 
@@ -56,6 +58,7 @@ class Session {
   explicit Session(const std::wstring& path) noexcept {
     const DebugHelp& help = debug_help();
     if (!help.complete) return;
+    options_before_ = help.get_options();
     help.set_options(SYMOPT_UNDNAME | SYMOPT_LOAD_LINES | SYMOPT_FAIL_CRITICAL_ERRORS | SYMOPT_NO_PROMPTS);
     initialized_ = help.initialize(id(), nullptr, FALSE) != FALSE;
     if (!initialized_) return;
@@ -64,7 +67,10 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (initialized_) debug_help().clean_up(id());
+    const DebugHelp& help = debug_help();
+    if (!help.complete) return;
+    if (initialized_) help.clean_up(id());
+    help.set_options(options_before_);
   }
 
   [[nodiscard]] bool is_open() const noexcept { return base_ != 0; }
@@ -100,6 +106,7 @@ class Session {
     return &place;
   }
 
+  DWORD options_before_ = 0;  ///< they are the whole process's
   bool initialized_ = false;
   DWORD64 base_ = 0;
 };
