@@ -54,8 +54,8 @@ Result<Watched> exact(Result<Handle> sentinel) {
   return Watched{*std::move(sentinel), nullptr};
 }
 
-Result<Watched> sent_sentinel(Channel& from, Deadline deadline) {
-  auto handles = receive_handles(from, 1, deadline);
+Result<Watched> sent_sentinel(Channel& from, Deadline deadline, const Wakeup* wakeup) {
+  auto handles = receive_handles(from, 1, deadline, wakeup);
   if (!handles) return handles.error();
   return Watched{std::move(handles->front()), nullptr};
 }
@@ -77,10 +77,10 @@ Result<Watched> opened_sentinel(const ProcessIdentity& identity, const Channel& 
   return exact(std::move(sentinel));
 }
 
-Result<Watched> watch(const Introduction& message, Channel& from, Deadline deadline) {
+Result<Watched> watch(const Introduction& message, Channel& from, Deadline deadline, const Wakeup* wakeup) {
   switch (message.sentinel) {
     case Introduction::Sentinel::follows:
-      return sent_sentinel(from, deadline);
+      return sent_sentinel(from, deadline, wakeup);
     case Introduction::Sentinel::by_pid:
       return opened_sentinel({message.pid, message.start_time}, from);
     case Introduction::Sentinel::over:
@@ -122,7 +122,7 @@ Result<ChildProcess> take_over_child(Channel from, Deadline deadline, const Wake
       message.condition > Condition::other)
     return nonsense;
   if (message.pid == 0) return Error{message.condition, message.native, "fork"};
-  auto watched = watch(message, from, deadline);
+  auto watched = watch(message, from, deadline, wakeup);
   if (!watched) return watched.error();
   return ChildProcess(std::make_unique<ChildProcess::State>(
       ProcessIdentity{message.pid, message.start_time}, std::move(watched->exact),

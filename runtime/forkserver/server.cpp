@@ -126,6 +126,8 @@ class Server {
     if (const auto read = read_errand(order); !read) return refuse(order, read.error());
     auto child = fork_library(nullptr, [&] { become_child(order); });
     order.let_go();
+    // Without room here another server has it: the owner starts one.
+    if (!child && child.error().condition == platform::Condition::out_of_handles) return retire();
     if (!child) return refuse(order, child.error());
     const std::size_t key = next_key_++;
     const auto watched = set_->add(child->sentinel(), key);

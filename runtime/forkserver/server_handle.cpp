@@ -47,7 +47,7 @@ void ServerHandle::release() noexcept {
 }
 
 /// False if nobody is there.
-bool ServerHandle::send_errand(StartRequest& request) {
+bool ServerHandle::send_errand(StartRequest& request, const platform::Wakeup* wakeup) {
   auto& in_flight = request.in_flight;
   Errand errand;
   std::vector<platform::RawHandle> streams;
@@ -64,7 +64,7 @@ bool ServerHandle::send_errand(StartRequest& request) {
   const std::array<platform::RawHandle, handles_of_an_errand> ends = {in_flight.far_handover(),
                                                                       in_flight.child_end()};
   const std::scoped_lock lock(sending_);
-  const auto sent = platform::send_handles(channel_, ends, request.deadline);
+  const auto sent = platform::send_handles(channel_, ends, request.deadline, wakeup);
   if (!sent && sent.error().condition != Condition::broken) throw_os_error(sent.error(), "the fork server");
   return sent.has_value();
 }
@@ -87,7 +87,7 @@ bool ServerHandle::wait_for_answer(StartRequest& request, const platform::Wakeup
 
 std::optional<platform::ChildProcess> ServerHandle::fork_child(StartRequest& request) {
   const StopWakeup wakeup(request.stop);
-  if (!send_errand(request) || !wait_for_answer(request, wakeup.get())) return std::nullopt;
+  if (!send_errand(request, wakeup.get()) || !wait_for_answer(request, wakeup.get())) return std::nullopt;
   request.in_flight.close_far_handover();
   auto child =
       platform::take_over_child(std::move(request.in_flight.handover()), request.deadline, wakeup.get());

@@ -49,7 +49,7 @@ class ServerHandle {
   void release() noexcept;
 
  private:
-  [[nodiscard]] bool send_errand(StartRequest& request);
+  [[nodiscard]] bool send_errand(StartRequest& request, const platform::Wakeup* wakeup);
   [[nodiscard]] bool wait_for_answer(StartRequest& request, const platform::Wakeup* wakeup) const;
   const ServerKey key_;
   const std::string folder_;

@@ -39,8 +39,11 @@ bool PoolCore::take_next(Assignment& next) {
   return false;
 }
 
-bool PoolCore::next_may_run_ahead() const {
-  return again_.empty() && !queue_.empty() && queue_.front()->may_run_ahead();
+// Only chunks of one call wait behind each other, and none behind a task with a time limit: when a worker is
+// stopped for one task nobody knows whether it has begun the next.
+bool PoolCore::next_may_run_behind(const Assignment& last) const {
+  return again_.empty() && !queue_.empty() && queue_.front() == last.job && last.job->may_run_ahead() &&
+         last.job->options().timeout.is_infinite();
 }
 
 const PoolCore::Function& PoolCore::function_of(const runtime::PoolJob& job) {
@@ -99,7 +102,7 @@ void PoolCore::dispatch() {
         may_take_more = may_take_more || worker->depth() > level;
         continue;
       }
-      if (level > 1 && !next_may_run_ahead()) continue;
+      if (level > 1 && !next_may_run_behind(worker->sent.back())) continue;
       Assignment next;
       if (!take_next(next)) {
         may_take_more = false;
@@ -255,12 +258,14 @@ bool PoolCore::read_frames(const std::shared_ptr<Worker>& worker, Deliveries& de
 
 void PoolCore::deliver(Deliveries& deliveries) {
   for (const auto& text : deliveries.log) runtime::log(Level::info, text);
-  for (auto& delivery : deliveries.results) {
-    if (delivery.failure)
-      delivery.job->failed(delivery.first, std::move(delivery.failure));
-    else
-      delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
-  }
+  for (auto& delivery : deliveries.results) try {
+      if (delivery.failure)
+        delivery.job->failed(delivery.first, std::move(delivery.failure));
+      else
+        delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
+    } catch (const std::bad_alloc&) {
+      delivery.job->abort(out_of_memory_);
+    }
   for (const auto& delivery : deliveries.results)
     if (delivery.job->over()) forget(*delivery.job);
 }

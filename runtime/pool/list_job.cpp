@@ -93,6 +93,7 @@ class ListJob final : public runtime::PoolJob {
   void note_done(std::uint64_t count, std::unique_lock<std::mutex>& lock) {
     left_ -= std::min(left_, count);
     if (left_ > 0) return;
+    if (failure_ == nullptr && is_list_) arrived_ = joined();  // while abort() could still answer
     set_over();
     lock.unlock();
     settle();
@@ -102,6 +103,7 @@ class ListJob final : public runtime::PoolJob {
     {
       const std::scoped_lock lock(mutex_);
       if (over()) return;
+      if (is_list_) arrived_ = joined();
       set_over();
     }
     settle();
@@ -121,7 +123,7 @@ class ListJob final : public runtime::PoolJob {
     if (failure_)
       future_->set_failure([failure = failure_] { return failure->exception(); });
     else
-      future_->set_result(is_list_ ? joined() : std::move(arrived_));
+      future_->set_result(std::move(arrived_));
   }
 
   /// A list as the archive writes one: its length, and the elements in order.

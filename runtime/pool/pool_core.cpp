@@ -34,10 +34,12 @@ void end_pools() {
   }
   for (const auto& pool : living) {
     if (pool->is_executor())
-      pool->close();
+      pool->close_for_good();
     else
       pool->terminate(false);
   }
+  for (const auto& pool : living)
+    if (pool->is_executor()) pool->join(infinite, {});
 }
 
 }  // namespace
@@ -125,17 +127,25 @@ void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
 void PoolCore::forget(const runtime::PoolJob& job) {
   const std::scoped_lock lock(mutex_);
   open_.erase(&job);
-  if (phase_ != Phase::running && open_.empty()) end_idle_workers();
+  if (phase_ == Phase::running || !open_.empty()) return;
+  end_idle_workers();
+  changed_.notify_all();
 }
 
 void PoolCore::cancel(runtime::PoolJob& job) {
   if (!owned()) return;
   job.note_cancelled();
+  Deliveries deliveries;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& worker : workers_)
+    for (const auto& worker : workers_) {
+      if (worker->sent.empty() || worker->sent.front().job.get() != &job) continue;
+      // It may be done with it, and in the next one's hands already.
+      if (!read_results(worker, deliveries)) give_up(worker);
       if (!worker->sent.empty() && worker->sent.front().job.get() == &job) doom(worker);
+    }
   }
+  deliver(deliveries);
   forget(job);
 }
 
@@ -161,13 +171,27 @@ void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
 
 // ---- the end
 
-bool PoolCore::has_ended() const noexcept { return workers_.empty() && leaving_ == 0 && !keeping_up_; }
+bool PoolCore::has_ended() const noexcept {
+  return workers_.empty() && leaving_ == 0 && !keeping_up_ && missing() <= 0;
+}
 
 void PoolCore::close() {
   check_owner();
   const std::scoped_lock lock(mutex_);
   if (phase_ == Phase::running) phase_ = Phase::closed;
   if (open_.empty()) end_idle_workers();
+}
+
+// Whoever would pull the rest of an iteration's inputs will not come back.
+void PoolCore::close_for_good() {
+  close();
+  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [key, weak] : open_)
+      if (auto job = weak.lock()) jobs.push_back(std::move(job));
+  }
+  for (const auto& job : jobs) job->no_more_inputs();
 }
 
 void PoolCore::terminate(bool wait) {

@@ -112,6 +112,15 @@ class TaskStream::State final : public runtime::PoolJob {
   void drain(platform::Deadline deadline, const StopToken& stop) override {
     while (!deadline.expired() && !stop.stop_requested() && pull()) continue;
   }
+  void no_more_inputs() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      ended_ = true;
+      over_if_done();
+      arrived_.notify_all();
+    }
+    if (over()) pool_->forget(*this);
+  }
   [[nodiscard]] bool owned() const noexcept { return pool_->owned(); }
 
  private:

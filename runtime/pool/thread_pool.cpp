@@ -40,15 +40,15 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
   }
 
   void check_running() {
-    if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
+    check_owner();
     const std::lock_guard lock(mutex_);
-    if (phase_ != Phase::running) throw ValueError("the pool is not running: it was closed or terminated");
+    if (phase_ != Phase::running) refuse();
   }
 
   void post(ThreadTask task) {
     {
       const std::lock_guard lock(mutex_);
-      if (phase_ != Phase::terminated) {
+      if (phase_ != Phase::terminated && running_ > 0) {
         tasks_.push_back(std::move(task));
         changed_.notify_one();
         return;
@@ -88,8 +88,9 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
   }
 
   void begin(std::shared_ptr<LazyInputs> inputs) {
-    check_running();
+    check_owner();
     const std::lock_guard lock(mutex_);
+    if (phase_ != Phase::running) refuse();
     inputs_.emplace(inputs.get(), inputs);
   }
   void end(const LazyInputs& inputs) noexcept {
@@ -104,8 +105,11 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
  private:
   enum class Phase : std::uint8_t { running, closed, terminated };
 
+  [[noreturn]] static void refuse() {
+    throw ValueError("the pool is not running: it was closed or terminated");
+  }
   static std::exception_ptr refusal() {
-    return std::make_exception_ptr(CancelledError("the pool was terminated before the task was begun"));
+    return std::make_exception_ptr(CancelledError("the pool ended before the task was begun"));
   }
 
   void check_owner() const {
@@ -193,6 +197,7 @@ void post(ThreadPoolCore& pool, ThreadTask task) { pool.post(std::move(task)); }
 void close(ThreadPoolCore& pool) { pool.close(); }
 void terminate(ThreadPoolCore& pool) { pool.terminate(); }
 void join(ThreadPoolCore& pool) { pool.join(); }
+bool owned(const ThreadPoolCore& pool) noexcept { return pool.owned(); }
 std::size_t thread_count(const ThreadPoolCore& pool) noexcept { return pool.size(); }
 void begin_inputs(ThreadPoolCore& pool, std::shared_ptr<LazyInputs> inputs) { pool.begin(std::move(inputs)); }
 void end_inputs(ThreadPoolCore& pool, const LazyInputs& inputs) noexcept { pool.end(inputs); }

@@ -276,9 +276,9 @@ constexpr detail::TaskDescriptor worker_descriptor = {detail::task_magic, 0x706f
 
 }  // namespace
 
-WorkerSubject::WorkerSubject(platform::Channel channel, std::shared_ptr<detail::Task> initializer)
-    : channel_(std::make_shared<platform::Channel>(std::move(channel))),
-      initializer_(std::move(initializer)) {}
+WorkerSubject::WorkerSubject(std::shared_ptr<platform::Channel> channel,
+                             std::shared_ptr<detail::Task> initializer)
+    : channel_(std::move(channel)), initializer_(std::move(initializer)) {}
 
 detail::ChildTarget WorkerSubject::target() const {
   return {{&worker_descriptor, nullptr}, "of a pool's worker"};

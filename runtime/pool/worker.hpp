@@ -15,7 +15,7 @@ namespace multiprocessing::runtime {
 class WorkerSubject : public Subject {
  public:
   /// `channel` is the worker's end.
-  WorkerSubject(platform::Channel channel, std::shared_ptr<detail::Task> initializer);
+  WorkerSubject(std::shared_ptr<platform::Channel> channel, std::shared_ptr<detail::Task> initializer);
 
   [[nodiscard]] detail::ChildTarget target() const override;
   void encode(detail::Encoder& encoder) const override;

@@ -9,6 +9,7 @@
 #include "contract/system.hpp"
 #include "own_thread.hpp"
 #include "pool/pool_core.hpp"
+#include "pool_channels.hpp"
 #include "support/errors.hpp"
 #include "support/log.hpp"
 #include "support/reactor.hpp"
@@ -48,16 +49,17 @@ std::string worker_name(const PoolSettings& settings) {
 // ---- starting
 
 std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
-  auto ends = runtime::value_or_throw(platform::channel_pair(), "a pool's channel");
+  auto [ours, theirs] = runtime::open_pool_channel();
   auto worker = std::make_shared<Worker>();
-  worker->channel = std::make_shared<platform::Channel>(std::move(ends.first));
+  worker->channel = std::move(ours);
   worker->feeder = std::make_shared<runtime::Feeder>(worker->channel);
   ProcessOptions options;
   options.name = worker_name(settings_);
   options.daemon = !settings_.executor;
   worker->process = std::make_shared<ProcessState>(StartWith{settings_.start_method.c_str(), "PoolWorker"},
                                                    options, nullptr);
-  runtime::WorkerSubject subject(std::move(ends.second), settings_.initializer.get());
+  const runtime::KeptByChild kept(*theirs);
+  runtime::WorkerSubject subject(std::move(theirs), settings_.initializer.get());
   subject.set_state(worker->process);
   worker->process->start(subject, true, {});
   worker->pid = worker->process->pid().value_or(0);
@@ -65,8 +67,8 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
 }
 
 void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
-  auto& loop = runtime::reactor();
   try {
+    auto& loop = runtime::reactor();
     const auto weak = weak_from_this();
     worker->ended = runtime::value_or_throw(loop.watch(worker->process->sentinel_handle(),
                                                        [weak, worker] {
@@ -90,7 +92,8 @@ void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
 }
 
 int PoolCore::missing() const {
-  if (phase_ == Phase::terminated || broken_ || runtime::exit_rule_has_begun()) return 0;
+  if (phase_ == Phase::terminated || broken_) return 0;
+  if (runtime::exit_rule_has_begun() && !settings_.executor) return 0;
   if (phase_ == Phase::closed && open_.empty()) return 0;
   return settings_.processes - static_cast<int>(workers_.size()) - starting_;
 }

@@ -34,7 +34,7 @@ struct FutureCore::State {
   std::optional<platform::Wakeup> wakeup;  ///< for waitable()
   std::function<void()> stop_work;
   std::vector<std::function<void()>> callbacks;
-  std::vector<std::pair<std::shared_ptr<DoneSignal>, std::size_t>> signals;
+  std::vector<std::pair<std::weak_ptr<DoneSignal>, std::size_t>> signals;
 
   /// Decides, if nobody has, with what `fill` writes into the state; then tells everybody. `stopping` also
   /// stops the work.
@@ -70,7 +70,7 @@ template <class Fill>
 bool FutureCore::State::settle(Fill fill, bool stopping) {
   std::function<void()> stop;
   std::vector<std::function<void()>> waiting;
-  std::vector<std::pair<std::shared_ptr<DoneSignal>, std::size_t>> told;
+  std::vector<std::pair<std::weak_ptr<DoneSignal>, std::size_t>> told;
   {
     const std::lock_guard lock(mutex);
     if (deciding) return false;
@@ -88,7 +88,8 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     told.swap(signals);
     changed.notify_all();
   }
-  for (const auto& [signal, index] : told) signal->done(index);
+  for (const auto& [weak, index] : told)
+    if (const auto signal = weak.lock()) signal->done(index);
   if (!waiting.empty())
     runtime::run_callback([waiting = std::move(waiting)] {
       for (const auto& callback : waiting) call_back(callback);
@@ -228,6 +229,8 @@ void FutureCore::when_done(std::shared_ptr<DoneSignal> signal, std::size_t index
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->done) {
+      // Who waits again and again leaves nothing behind.
+      std::erase_if(state_->signals, [](const auto& each) { return each.first.expired(); });
       state_->signals.emplace_back(std::move(signal), index);
       return;
     }

@@ -31,7 +31,24 @@ int with_own_child(int x) {
   return nested.apply(square, x);
 }
 
+/// As a program does that leaves by exit() in the middle of an iteration.
+void leaves_a_map_unread() {
+  static auto& executor = *new mp::ProcessPoolExecutor(1);
+  static auto& results = *new auto(executor.map(square, std::views::iota(0)));
+  static_cast<void>(results.next());
+  mp::exit(3);
+}
+
 TEST_SUITE("api.executors") {
+  TEST_CASE("an iteration that is not gone through to its end does not hold up the end of the program") {
+    with_each_start_method([](mp::Context& context) {
+      mp::Process program = context.Process(leaves_a_map_unread);
+      program.start();
+      program.join();
+      CHECK(program.exitcode() == 3);
+    });
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "submit answers with a future") {
     with_each_start_method([](mp::Context& context) {
       mp::ProcessPoolExecutor executor(2, {.context = context});

@@ -35,6 +35,8 @@ MULTIPROCESSING_EXPORT void post(ThreadPoolCore& pool, ThreadTask task);
 MULTIPROCESSING_EXPORT void close(ThreadPoolCore& pool);
 MULTIPROCESSING_EXPORT void terminate(ThreadPoolCore& pool);
 MULTIPROCESSING_EXPORT void join(ThreadPoolCore& pool);
+/// Whether this is the process that made it.
+[[nodiscard]] MULTIPROCESSING_EXPORT bool owned(const ThreadPoolCore& pool) noexcept;
 [[nodiscard]] MULTIPROCESSING_EXPORT std::size_t thread_count(const ThreadPoolCore& pool) noexcept;
 /// Something whose inputs are pulled on demand: the threads do not end while it has some.
 class MULTIPROCESSING_EXPORT LazyInputs {

@@ -63,7 +63,10 @@ class ThreadStreamState final : public LazyInputs,
       const std::lock_guard lock(mutex_);
       ended_ = true;
     }
-    const std::lock_guard feeding(feeding_);  // who pulls inputs at this moment comes to an end first
+    // Who pulls inputs at this moment comes to an end first; then they go, in the thread of their owner.
+    const std::lock_guard feeding(feeding_);
+    position_.reset();
+    inputs_.reset();
   }
 
   void drain() override {
@@ -88,10 +91,10 @@ class ThreadStreamState final : public LazyInputs,
   /// The next input; empty at the end.
   std::shared_ptr<Value> advance() {
     if (!position_)
-      position_.emplace(std::ranges::begin(inputs_));
+      position_.emplace(std::ranges::begin(*inputs_));
     else
       ++*position_;
-    if (*position_ == std::ranges::end(inputs_)) return nullptr;
+    if (*position_ == std::ranges::end(*inputs_)) return nullptr;
     return std::make_shared<Value>(**position_);
   }
 
@@ -150,7 +153,7 @@ class ThreadStreamState final : public LazyInputs,
 
   const std::shared_ptr<ThreadPoolCore> pool_;
   F function_;
-  View inputs_;
+  std::optional<View> inputs_;
   const bool ordered_;
   std::mutex feeding_;  ///< of inputs_ and position_
   std::optional<std::ranges::iterator_t<View>> position_;
@@ -174,6 +177,11 @@ class ThreadStream final : public OutcomeSource<R> {
     begin_inputs(*pool_, state_);
   }
   ~ThreadStream() override {
+    if (!owned(*pool_)) {
+      // A copy in a forked child: another thread of its parent may have held the mutexes.
+      static_cast<void>(new std::shared_ptr<State>(std::move(state_)));
+      return;
+    }
     state_->abandon();
     end_inputs(*pool_, *state_);
   }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <span>
@@ -49,6 +50,8 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void check_owner() const;
   void check_running() const;
   void close();
+  /// As close(), at the end of the program: no inputs are pulled any more.
+  void close_for_good();
   /// With `wait` it returns when all workers have ended.
   void terminate(bool wait);
   bool join(Duration timeout, const StopToken& stop);
@@ -89,7 +92,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void dispatch();
   void dispatch_later();
   bool take_next(Assignment& next);
-  [[nodiscard]] bool next_may_run_ahead() const;
+  [[nodiscard]] bool next_may_run_behind(const Assignment& last) const;
   void assign(Worker& worker, Assignment next);
   const Function& function_of(const runtime::PoolJob& job);
   void begin_head(const std::shared_ptr<Worker>& worker);
@@ -135,6 +138,9 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   bool keeping_up_ = false;
   int start_failures_ = 0;  ///< in a row
   std::shared_ptr<const TaskFailure> broken_;
+  /// Made while there is some.
+  const std::shared_ptr<const TaskFailure> out_of_memory_ =
+      std::make_shared<TaskFailure>(std::make_exception_ptr(std::bad_alloc()));
   std::uint64_t last_number_ = 0;
   std::deque<Assignment> again_;                         ///< what was in the hands of workers that died
   std::deque<std::shared_ptr<runtime::PoolJob>> queue_;  ///< jobs that have chunks

@@ -52,6 +52,8 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   virtual void cancel() = 0;
   /// Pulls what is left of the inputs, which may be the user's code, until the deadline or a stop.
   virtual void drain(platform::Deadline, const StopToken&) {}
+  /// Nobody will pull its inputs any more.
+  virtual void no_more_inputs() {}
   /// Its owner wants nothing of it any more, and whoever runs it is stopped.
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
   void note_cancelled() noexcept { cancelled_.store(true, std::memory_order_release); }
