@@ -28,6 +28,8 @@ std::uint64_t next_identity() noexcept {
   throw OSError(std::make_error_code(reason), text);
 }
 
+[[noreturn]] void refuse_closed() { refuse(std::errc::bad_file_descriptor, "the connection is closed"); }
+
 }  // namespace
 
 ArrivedMessage::~ArrivedMessage() {
@@ -47,7 +49,7 @@ ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool 
 
 std::shared_ptr<platform::Channel> ConnectionState::channel() const {
   const std::scoped_lock lock(mutex_);
-  if (channel_ == nullptr) refuse(std::errc::bad_file_descriptor, "the connection is closed");
+  if (channel_ == nullptr) refuse_closed();
   return channel_;
 }
 
@@ -60,6 +62,16 @@ void ConnectionState::close() noexcept {
   std::shared_ptr<platform::Channel> last;  // closed outside of the lock
   const std::scoped_lock lock(mutex_);
   last.swap(channel_);
+}
+
+void ConnectionState::break_sending() noexcept {
+  sending_broken_ = true;
+  close();
+}
+
+void ConnectionState::break_receiving() noexcept {
+  receiving_broken_ = true;
+  close();
 }
 
 std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
@@ -79,7 +91,7 @@ platform::Status ConnectionState::put(platform::Channel& channel, std::span<cons
 
 void ConnectionState::break_seal(std::vector<std::byte>& body) {
   if (!seal_ || seal_->open(body)) return;
-  close();
+  break_receiving();
   refuse(std::errc::bad_message, "a message came that is not the peer's; the connection is closed");
 }
 
@@ -96,11 +108,18 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
   const runtime::Turn::Holder turn(sending_, stop);
+  if (sending_broken_) refuse_closed();
   bool begun = false;
-  const auto sent = put(*open, body, handles, wakeup.get(), begun);
+  platform::Status sent;
+  try {
+    sent = put(*open, body, handles, wakeup.get(), begun);
+  } catch (...) {  // no memory
+    if (begun) break_sending();
+    throw;
+  }
   if (sent) return;
   // The peer may have half a message; unless nothing had gone out yet when it was given up.
-  if (begun || sent.error().condition != platform::Condition::cancelled) close();
+  if (begun || sent.error().condition != platform::Condition::cancelled) break_sending();
   runtime::throw_os_error(sent.error(), object);
 }
 
@@ -109,7 +128,7 @@ void ConnectionState::fail_to_receive(const platform::Error& error) {
   if (error.condition == Condition::broken)
     throw EOFError("the other end of the connection is closed, and all it sent was received");
   if (error.condition == Condition::cancelled) runtime::throw_os_error(error, object);
-  close();
+  break_receiving();
   if (error.condition == Condition::corrupt)
     refuse(std::errc::bad_message, "the peer sent what is no message; the connection is closed");
   runtime::throw_os_error(error, object);
@@ -127,10 +146,11 @@ ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, co
   const auto open = channel_to_read();
   const runtime::StopWakeup wakeup(stop);
   const runtime::Turn::Holder turn(receiving_, stop);
+  if (receiving_broken_) refuse_closed();
   const auto size = next_size(*open, wakeup.get());
   const std::size_t overhead = seal_ ? runtime::Seal::size : 0;
   if (maxlength && size > overhead && size - overhead > *maxlength) {
-    close();
+    break_receiving();
     refuse(std::errc::message_size, "a message of " + std::to_string(size - overhead) + " bytes came where " +
                                         std::to_string(*maxlength) +
                                         " are allowed; the connection is closed");
@@ -148,6 +168,7 @@ std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const Sto
   const auto open = channel_to_read();
   const runtime::StopWakeup wakeup(stop);
   const runtime::Turn::Holder turn(receiving_, stop);
+  if (receiving_broken_) refuse_closed();
   const auto size = next_size(*open, wakeup.get());
   if (!seal_ && size <= buffer.size() && !reader_.brings_handles()) {
     const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "wire/handles.hpp"
@@ -21,8 +22,8 @@ constexpr std::size_t joined_up_to = 16 * 1024;
 constexpr std::size_t read_at_once = 256 * 1024;
 // So much is asked of the allocator at once, and later sixteen times what has come: a length may be a lie,
 // and memory that nobody touches costs nothing.
-constexpr std::size_t believed = 16 * 1024 * 1024;
-constexpr std::size_t believed_for_each = 16;
+constexpr std::uint64_t believed = 16 * 1024 * 1024;
+constexpr std::uint64_t believed_for_each = 16;
 
 template <class Number>
 void put(std::byte* place, Number number) noexcept {
@@ -61,9 +62,7 @@ Header header_for(std::uint64_t body, std::size_t handles) noexcept {
 
 /// Makes room for the bytes that come next.
 void make_room(std::vector<std::byte>& body, std::size_t filled, std::uint64_t size) {
-  const auto at_most = [&](std::size_t wanted) {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(size, wanted));
-  };
+  const auto at_most = [&](std::uint64_t wanted) { return static_cast<std::size_t>(std::min(size, wanted)); };
   if (body.capacity() == filled) body.reserve(at_most(std::max(believed, filled * believed_for_each)));
   body.resize(at_most(std::min(body.capacity(), filled + read_at_once)));
 }
@@ -150,6 +149,15 @@ platform::Result<MessageReader::Message> MessageReader::take(platform::Channel& 
   return message;
 }
 
+bool MessageReader::keep(std::span<const std::byte> begun) noexcept {
+  try {
+    message_.body.assign(begun.begin(), begun.end());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 platform::Status MessageReader::take_into(platform::Channel& channel, std::span<std::byte> buffer,
                                           platform::Deadline deadline, const platform::Wakeup* wakeup) {
   // What an earlier call received before it was given up.
@@ -159,7 +167,7 @@ platform::Status MessageReader::take_into(platform::Channel& channel, std::span<
     const auto rest = buffer.subspan(filled_, static_cast<std::size_t>(size_) - filled_);
     const auto count = channel.read_some(rest, deadline, wakeup);
     if (!count || *count == 0) {
-      message_.body.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(filled_));
+      if (!keep(buffer.first(filled_))) return platform::Error{Condition::out_of_memory, 0, "recv"};
       return count ? platform::Error{Condition::broken, 0, "recv"} : count.error();
     }
     filled_ += *count;

@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
+#include <latch>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,6 +29,16 @@ void fill(mp::Connection& connection) {
     for (;;) connection.send_bytes("x", 0, {}, source.token());
   } catch (const mp::CancelledError&) {
   }
+}
+
+/// Of the OSError that a task ends with.
+std::error_code reason_of(std::future<void>& task) {
+  try {
+    task.get();
+  } catch (const mp::OSError& error) {
+    return error.code();
+  }
+  return {};
 }
 
 void take_and_end(const mp::Connection&) {}
@@ -94,6 +107,46 @@ TEST_SUITE("api.connection_stops") {
                     mp::CancelledError);
     CHECK(a.closed());
     CHECK_THROWS_AS((void)b.recv_bytes(), mp::EOFError);
+  }
+
+  TEST_CASE_FIXTURE(mp::test_support::LeakCheck, "nobody completes what another sender left half-way") {
+    for (int round = 0; round < 20; ++round) {
+      auto [a, b] = mp::Pipe();
+      const std::vector<std::byte> much(3'000'000);
+      mp::StopSource source;
+      auto first =
+          std::async(std::launch::async, [&, &out = a] { out.send_bytes(much, 0, {}, source.token()); });
+      CHECK(b.poll(mp::infinite));  // it has begun
+      std::latch ready(2);
+      auto second = std::async(std::launch::async, [&, &out = a] {
+        ready.arrive_and_wait();
+        out.send_bytes(much);
+      });
+      ready.arrive_and_wait();
+      source.request_stop();
+      CHECK_THROWS_AS(first.get(), mp::CancelledError);
+      CHECK_THROWS_AS((void)b.recv_bytes(), mp::EOFError);
+      b.close();
+      CHECK(reason_of(second) == std::errc::bad_file_descriptor);
+    }
+  }
+
+  TEST_CASE_FIXTURE(mp::test_support::LeakCheck, "nobody receives what another receiver refused") {
+    for (int round = 0; round < 20; ++round) {
+      auto [a, b] = mp::Pipe();
+      std::latch ready(3);
+      const auto receive = [&, &in = b] {
+        ready.arrive_and_wait();
+        (void)in.recv_bytes(10);
+      };
+      auto first = std::async(std::launch::async, receive);
+      auto second = std::async(std::launch::async, receive);
+      ready.arrive_and_wait();
+      a.send_bytes(std::vector<std::byte>(1000));
+      const std::vector<std::error_code> reasons = {reason_of(first), reason_of(second)};
+      CHECK(std::ranges::count(reasons, make_error_code(std::errc::message_size)) == 1);
+      CHECK(std::ranges::count(reasons, make_error_code(std::errc::bad_file_descriptor)) == 1);
+    }
   }
 
   TEST_CASE_FIXTURE(mp::test_support::LeakCheck,

@@ -46,6 +46,8 @@ class ConnectionState {
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
   [[noreturn]] void fail_to_receive(const platform::Error& error);
+  void break_sending() noexcept;
+  void break_receiving() noexcept;
   [[nodiscard]] platform::Status put(platform::Channel& channel, std::span<const std::byte> body,
                                      std::span<const std::intptr_t> handles, const platform::Wakeup* wakeup,
                                      bool& begun);
@@ -59,6 +61,10 @@ class ConnectionState {
   std::shared_ptr<platform::Channel> channel_;
   runtime::Turn sending_;
   runtime::Turn receiving_;
+  // Who waited for his turn has the channel already when it is closed, and is not to go on with what another
+  // left in the middle. Each belongs to the turn.
+  bool sending_broken_ = false;
+  bool receiving_broken_ = false;
   runtime::MessageReader reader_;
   std::optional<runtime::Seal> seal_;
 };

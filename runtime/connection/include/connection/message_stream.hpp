@@ -38,7 +38,8 @@ class MessageReader {
   /// After wait_for_header(): the rest of it. Errors and blocking as there.
   [[nodiscard]] platform::Result<Message> take(platform::Channel& channel, platform::Deadline deadline,
                                                const platform::Wakeup* wakeup);
-  /// Into a buffer that is large enough, after wait_for_header() and if no handles came.
+  /// Into a buffer that is large enough, after wait_for_header() and if no handles came. Errors: also
+  /// out_of_memory.
   [[nodiscard]] platform::Status take_into(platform::Channel& channel, std::span<std::byte> buffer,
                                            platform::Deadline deadline, const platform::Wakeup* wakeup);
   [[nodiscard]] bool brings_handles() const noexcept { return handles_expected_ > 0; }
@@ -48,6 +49,8 @@ class MessageReader {
  private:
   [[nodiscard]] platform::Status fill_header(platform::Channel& channel, std::size_t size,
                                              platform::Deadline deadline, const platform::Wakeup* wakeup);
+  /// What has come of a body, for the next call. Without memory for it the stream is of no further use.
+  [[nodiscard]] bool keep(std::span<const std::byte> begun) noexcept;
   void begin_next() noexcept;
 
   std::array<std::byte, 16> header_ = {};
