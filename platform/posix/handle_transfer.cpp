@@ -58,30 +58,29 @@ void attach(Envelope& envelope, std::span<const RawHandle> handles) noexcept {
   }
 }
 
-// Everything that came, whatever was expected, so that nothing leaks.
-std::vector<Handle> detach(const Envelope& envelope) {
-  std::vector<Handle> handles;
+// Everything that came, whatever was expected, so that nothing leaks: into a vector that has the room.
+void detach(const Envelope& envelope, std::vector<Handle>& handles) noexcept {
   const msghdr* const header = &envelope.header;
   // There is at most one part: credentials and the like come only to sockets that ask for them.
   const cmsghdr* const part = CMSG_FIRSTHDR(header);
-  if (part == nullptr || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) return handles;
+  if (part == nullptr || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) return;
   const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   for (std::size_t i = 0; i < count; ++i) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
     handles.emplace_back(fd);
   }
-  return handles;
 }
 
 // One attempt: 1, 0 at the end of file, or -1 and errno.
 long receive_once(int fd, Envelope& envelope, std::vector<Handle>& handles) {
+  handles.reserve(handles_per_transfer);
   std::unique_lock<std::mutex> lock;
   if (!posix::born_close_on_exec()) lock = posix::birth_lock();
   const long count = posix::retried(
       [&] { return ::recvmsg(fd, &envelope.header, MSG_DONTWAIT | posix::os::receive_close_on_exec); });
   if (count != 1) return count;
-  handles = detach(envelope);
+  detach(envelope, handles);
   if (!posix::born_close_on_exec())
     for (const Handle& handle : handles) (void)posix::close_on_exec(posix::to_fd(handle.get()));
   return count;

@@ -176,6 +176,7 @@ Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadli
   auto transfer = plan_transfer(handles);
   if (!transfer) return transfer.error();
   std::vector<Handle> copies;
+  copies.reserve(handles.size());
   for (const RawHandle handle : handles) {
     const auto copy = duplicate_handle(handle);
     if (!copy) return copy.error();

@@ -24,6 +24,7 @@ platform::Status in_portions(Raw handles, Send send) {
 
 template <class Receive>
 platform::Status until_complete(std::size_t count, std::vector<platform::Handle>& handles, Receive receive) {
+  handles.reserve(count);  // before any came: a lack of memory must lose none
   while (handles.size() < count) {
     auto some = receive(std::min(count - handles.size(), platform::handles_per_transfer));
     if (!some) return some.error();
