@@ -271,7 +271,11 @@ Result<ConnectedStream> connect_to(const Endpoint& endpoint, Deadline deadline, 
   if (auto status = connect_socket(fd, *address, deadline, wakeup); !status) return status.error();
   if (auto status = set_blocking(fd); !status) return status.error();
   auto stream = posix::to_stream(*std::move(socket));
-  if (stream && address->family() == AF_UNIX) stream->peer.path = wanted.path;
+  // Looked for again: the file may have come into being while the connection was tried; or it is gone by now.
+  if (stream && address->family() == AF_UNIX) {
+    stream->peer.path = without_links(endpoint.path);
+    if (stream->peer.path == endpoint.path) stream->peer.path = wanted.path;
+  }
   // TCP connects a port to itself if it is the one it picks to connect from.
   if (stream && stream->local == stream->peer && address->family() != AF_UNIX)
     return posix::error_of(ECONNREFUSED, "connect");

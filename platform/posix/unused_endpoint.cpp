@@ -78,6 +78,17 @@ bool nobody_answers(const std::string& path) {
   return !stream && stream.error().condition == Condition::broken;
 }
 
+/// Ends a lock that is held. Not by closing alone: a process that was forked meanwhile has a copy.
+struct Unlocked {
+  explicit Unlocked(int folder) noexcept : folder_(folder) {}
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+  ~Unlocked() { ::flock(folder_, LOCK_UN); }
+
+ private:
+  const int folder_;
+};
+
 struct CloseFolder {
   void operator()(DIR* folder) const noexcept { ::closedir(folder); }
 };
@@ -86,15 +97,15 @@ struct CloseFolder {
 void remove_what_was_left(const std::string& folder) {
   const auto locked = posix::open_file(folder.c_str(), O_RDONLY | O_DIRECTORY);
   if (!locked || ::flock(posix::to_fd(locked->get()), LOCK_EX | LOCK_NB) != 0) return;
+  const Unlocked unlocked_at_the_end(posix::to_fd(locked->get()));
   const std::unique_ptr<DIR, CloseFolder> entries(::opendir(folder.c_str()));
-  if (entries == nullptr) return;  // and with the handle goes the lock
+  if (entries == nullptr) return;
   while (const dirent* entry = ::readdir(entries.get())) {
     const auto maker = maker_of(entry->d_name);
     if (maker.pid <= 0 || is_alive(maker)) continue;
     const std::string path = folder + "/" + entry->d_name;
     if (nobody_answers(path)) ::unlink(path.c_str());
   }
-  ::flock(posix::to_fd(locked->get()), LOCK_UN);  // a process that was forked meanwhile has a copy
 }
 
 }  // namespace
