@@ -1,9 +1,12 @@
 // The child's side of the bootstrap record: trusts nothing of it that can be checked.
+#include <algorithm>
+#include <cstddef>
 #include <multiprocessing/freeze_support.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "contract/handle_transfer.hpp"
 #include "contract/process.hpp"
 #include "launch/child_main.hpp"
 #include "launch/record.hpp"
@@ -20,7 +23,14 @@ platform::Status receive_handles(ParentLink& link, const Frame& announcement,
   if (announcement.body.size() != sizeof(std::uint32_t)) return platform::Error{platform::Condition::corrupt};
   const auto count = detail::Decoder(announcement.body).number<std::uint32_t>();
   if (count > most_handles) return platform::Error{platform::Condition::corrupt};
-  return take_all_handles(link.channel(), count, handles, platform::Deadline::never());
+  while (handles.size() < count) {
+    // The parent may have died meanwhile, and an unrelated process hold a copy of the channel.
+    if (!link.wait_until_readable()) return platform::Error{platform::Condition::broken};
+    const auto next = std::min<std::size_t>(count, handles.size() + platform::handles_per_transfer);
+    if (auto taken = take_all_handles(link.channel(), next, handles, platform::Deadline::never()); !taken)
+      return taken;
+  }
+  return {};
 }
 
 /// What came over the channel; the process ends if that is not a record.

@@ -47,6 +47,12 @@ bool ParentLink::wait_for_more() noexcept {
   }
 }
 
+bool ParentLink::wait_until_readable() noexcept {
+  while (!platform::wait_one(channel_.readable(), platform::Deadline::now()))
+    if (!wait_for_more()) return false;
+  return true;
+}
+
 std::optional<Frame> ParentLink::next_frame() {
   for (;;) switch (reader_.advance(channel_)) {
       case FrameReader::State::complete:

@@ -77,11 +77,17 @@ class SpawnStrategy : public StartStrategy {
   /// A plug-in, whose host's main() is not its own, starts another program: a helper, which set_executable()
   /// named.
   static void start_without_freeze_support(const ChildSettings& settings) {
-    if (settings.executable.empty() || is_this_program(settings.executable))
+    if (settings.executable.empty() || is_this_program(settings.executable) || was_started_as_child())
       throw RuntimeError(
           "start(): begin main() with multiprocessing::freeze_support(); the child is this program "
           "executed anew, and would run main() instead of its target");
     if (exit_rule_is_due()) std::atexit(detail::multiprocessing_at_exit);
+  }
+
+  /// A child that did not become one: its parent named this program, by a name that did not tell.
+  static bool was_started_as_child() {
+    const auto arguments = platform::command_line();
+    return arguments && arguments->size() > 1 && (*arguments)[1] == bootstrap_flag;
   }
 
   static bool is_this_program(const std::string& path) {

@@ -10,14 +10,18 @@
 #include <deque>
 #include <functional>
 #include <random>
+#include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "contract/capabilities.hpp"
+#include "contract/channel.hpp"
 #include "contract/handle.hpp"
 #include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
+#include "launch/self.hpp"
 #include "support/deadline.hpp"
 #include "support/wait.hpp"
 #include "test_support/listener.hpp"
@@ -300,6 +304,22 @@ TEST_SUITE("unit.wait") {
       });
     events[9].notify();
     for (auto& thread : threads) thread.join();
+  }
+
+  TEST_CASE("a child that waits for its parent learns of its end where the channel stays open") {
+    auto [parents, childs] = mp::test_support::must(platform::channel_pair());  // the first is a copy's
+    const Event end_of_parent;
+    const auto sentinel = mp::test_support::must(platform::duplicate_handle(end_of_parent.wakeup.waitable()));
+    mp::runtime::ParentLink link(std::move(childs), {}, platform::Handle(sentinel));
+    const auto something = std::byte{1};
+    mp::test_support::must(parents.write_all(std::span(&something, 1), platform::Deadline::never()));
+    CHECK(link.wait_until_readable());
+    end_of_parent.wakeup.notify();
+    CHECK(link.wait_until_readable());  // what came before is still to be read
+    auto place = std::byte{};
+    CHECK(mp::test_support::must(
+              link.channel().read_some(std::span(&place, 1), platform::Deadline::never())) == 1);
+    CHECK_FALSE(link.wait_until_readable());
   }
 
   TEST_CASE("a stop that a forked child requests wakes nobody in its parent") {

@@ -38,6 +38,8 @@ class ParentLink {
   [[nodiscard]] std::optional<Frame> next_frame();
   /// The next frame if all of it is here. One thread at a time.
   [[nodiscard]] std::optional<Frame> arrived_frame();
+  /// Between two frames: waits until something has come; false when the parent is gone. One thread at a time.
+  [[nodiscard]] bool wait_until_readable() noexcept;
   /// In a forked child of this process: closes the handles.
   void abandon() noexcept;
 
