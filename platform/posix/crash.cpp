@@ -29,6 +29,7 @@
 #include "error.hpp"
 #include "image_snapshot.hpp"
 #include "machine_context.hpp"
+#include "mapped_images.hpp"
 
 namespace multiprocessing::platform {
 namespace {
@@ -338,14 +339,21 @@ void disarm_crash_reports() noexcept {
   }
 }
 
-// Older tables are kept: a handler may be reading one. There is one for each library that was loaded.
+// Older tables are kept: a handler may be reading one. There is one for each time that libraries came or
+// went.
 void refresh_crash_images() {
   static std::mutex mutex;
-  static auto& tables = *new std::vector<std::shared_ptr<const ImageSnapshot>>;
+  static auto& tables = *new std::vector<std::unique_ptr<const ImageSnapshot>>;
+  static std::uint64_t generation = 0;
   const std::lock_guard lock(mutex);
-  tables.push_back(std::make_shared<const ImageSnapshot>(ImageSnapshot::take()));
+  // A forked child asks the loader for nothing that it can do without.
+  if (!tables.empty() && ImageSnapshot::stays_with_remembered()) return;
+  const std::uint64_t current = posix::loader_generation();
+  if (!tables.empty() && current == generation) return;
+  tables.push_back(std::make_unique<const ImageSnapshot>(ImageSnapshot::take()));
+  generation = current;
   known_images = tables.back().get();
-  ImageSnapshot::remember(tables.back());
+  ImageSnapshot::remember(*tables.back());
 }
 
 bool crash_reports_survive_overflow_in_threads() noexcept { return false; }

@@ -115,23 +115,18 @@ ImageSnapshot ImageSnapshot::take() {
 }
 
 namespace {
-// Never destroyed: children may be forked while static objects go. Written in one thread at a time, see
-// refresh_crash_images(); read in forked children, which have one thread when they begin.
-std::shared_ptr<const ImageSnapshot>& remembered() {
-  static auto& snapshot = *new std::shared_ptr<const ImageSnapshot>;
-  return snapshot;
-}
+std::atomic<const ImageSnapshot*> remembered = nullptr;
 std::atomic<bool> forked = false;
 }  // namespace
 
-void ImageSnapshot::remember(std::shared_ptr<const ImageSnapshot> snapshot) {
-  remembered() = std::move(snapshot);
-}
+void ImageSnapshot::remember(const ImageSnapshot& snapshot) noexcept { remembered = &snapshot; }
 
 void ImageSnapshot::stay_with_remembered() noexcept { forked = true; }
+bool ImageSnapshot::stays_with_remembered() noexcept { return forked; }
 
 std::shared_ptr<const ImageSnapshot> ImageSnapshot::current() {
-  if (forked && remembered() != nullptr) return remembered();
+  const ImageSnapshot* const known = remembered;
+  if (forked && known != nullptr) return {std::shared_ptr<void>(), known};  // which lives for ever
   return std::make_shared<const ImageSnapshot>(take());
 }
 

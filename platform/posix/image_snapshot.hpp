@@ -27,10 +27,11 @@ struct ImageSnapshot {
   /// The images as they are; in a forked child those that were known before the fork, if any were: another
   /// thread of its parent may have held the loader's lock.
   [[nodiscard]] static std::shared_ptr<const ImageSnapshot> current();
-  /// What current() answers in children that are forked from now on.
-  static void remember(std::shared_ptr<const ImageSnapshot> snapshot);
+  /// What current() answers in children that are forked from now on; lives for ever.
+  static void remember(const ImageSnapshot& snapshot) noexcept;
   /// In a forked child.
   static void stay_with_remembered() noexcept;
+  [[nodiscard]] static bool stays_with_remembered() noexcept;
   /// The range that holds `address`, or nullptr. Async-signal-safe.
   [[nodiscard]] const Range* find(std::uintptr_t address) const noexcept;
 };

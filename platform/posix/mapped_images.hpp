@@ -45,6 +45,9 @@ bool visit_mapped_images(Visitor&& visitor) {
       const_cast<void*>(static_cast<const void*>(std::addressof(visitor))));
 }
 
+/// Another number after a library was loaded or unloaded.
+[[nodiscard]] std::uint64_t loader_generation() noexcept;
+
 /// Something that opens the running executable even where its file was replaced, if the system has that;
 /// else its path.
 [[nodiscard]] std::string executable_file();

@@ -38,8 +38,8 @@ void warn_of_threads() {
 /// The child must not ask the loader for anything: another thread of its parent may have held the loader's
 /// lock when it was forked. What crash reports and throw traces need of it is fetched before.
 void prepare_reports() {
+  platform::refresh_crash_images();  // the program may have loaded something since the last fork
   static const bool prepared = [] {
-    platform::refresh_crash_images();
     platform::ThrowTrace unused;
     platform::call_traced([](void*) {}, nullptr, unused);
     const StopSource looked_up;  // every child makes one

@@ -68,4 +68,15 @@ bool visit_mapped_images(bool (*visit)(const MappedImage&, void*), void* argumen
   return state.stopped;
 }
 
+std::uint64_t loader_generation() noexcept {
+  std::uint64_t changes = 0;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* first, std::size_t, void* counted) {
+        *static_cast<std::uint64_t*>(counted) = first->dlpi_adds + first->dlpi_subs;
+        return 1;
+      },
+      &changes);
+  return changes;
+}
+
 }  // namespace multiprocessing::platform::posix

@@ -90,4 +90,7 @@ std::vector<Symbol> read_symbols(const std::string&, std::uint64_t, std::optiona
   return found;
 }
 
+// A library that took the place of another is not noticed.
+std::uint64_t loader_generation() noexcept { return ::_dyld_image_count(); }
+
 }  // namespace multiprocessing::platform::posix
