@@ -223,7 +223,7 @@ TEST_SUITE("backend.forkserver") {
   }
 
   TEST_CASE_FIXTURE(LeakCheck,
-                    "servers that are killed at random moments: each child runs once, or is retried") {
+                    "each child of servers that are killed at random moments runs once, or is retried") {
     if (children_end_with_server()) return;
     constexpr int count = 60;
     auto [ours, theirs] = mp::Pipe();
