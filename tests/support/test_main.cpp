@@ -8,7 +8,9 @@
 #include <multiprocessing/call.hpp>
 #include <multiprocessing/context.hpp>
 #include <multiprocessing/process.hpp>
+#include <multiprocessing/timeout.hpp>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -40,6 +42,8 @@ void touch_everything() {
   for (const auto& method : multiprocessing::get_all_start_methods())
     multiprocessing::get_context(method).call(nothing);  // the fork server is made once, too
   multiprocessing::call_async(nothing).result();
+  const multiprocessing::TimeLimit timer(std::chrono::hours(1));
+  static_cast<void>(timer.token());
   std::mutex mutex;
   const auto meet = [&] {
     const std::lock_guard lock(mutex);
