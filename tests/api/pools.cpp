@@ -108,7 +108,7 @@ TEST_SUITE("api.pools") {
     std::vector<int> squares;
     for (const int x : inputs) squares.push_back(x * x);
     CHECK(pool.map(square, inputs) == squares);
-    for (const std::size_t chunksize : {1, 2, 7, 99, 100, 1000})
+    for (const std::size_t chunksize : {1U, 2U, 7U, 99U, 100U, 1000U})
       CHECK(pool.map(square, inputs, chunksize) == squares);
     CHECK(pool.map(square, std::views::iota(0, 100)) == squares);
     std::istringstream text("1 2 3 4 5");  // read once, of unknown length
@@ -177,7 +177,7 @@ TEST_SUITE("api.pools") {
 
   TEST_CASE("imap_unordered gives each result once") {
     mp::Pool pool(3);
-    for (const std::size_t chunksize : {1, 5}) {
+    for (const std::size_t chunksize : {1U, 5U}) {
       std::multiset<int> results;
       for (const int x : pool.imap_unordered(square, std::views::iota(0, 100), chunksize)) results.insert(x);
       CHECK(results.size() == 100);

@@ -133,7 +133,7 @@ TEST_SUITE("parity.pools") {
 
   TEST_CASE("test_imap") {
     mp::Pool pool(4);
-    for (const std::size_t chunksize : {1, 100}) {
+    for (const std::size_t chunksize : {1U, 100U}) {
       auto results = pool.imap(sqr, std::views::iota(0, 1000), chunksize);
       for (int i = 0; i < 1000; ++i) REQUIRE(results.next() == i * i);
       CHECK_FALSE(results.next());
@@ -143,7 +143,7 @@ TEST_SUITE("parity.pools") {
   TEST_CASE("test_imap_handle_iterable_exception") {
     mp::Pool pool(4);
     for (int i = 0; i < 2; ++i) CHECK_THROWS_AS(pool.imap(sqr, throwing(1, -1)).next(), SayWhenError);
-    for (const std::size_t chunksize : {1, 2, 4}) {
+    for (const std::size_t chunksize : {1U, 2U, 4U}) {
       auto results = pool.imap(sqr, throwing(20, 7), chunksize);
       for (int i = 0; i < 7; ++i) CHECK(results.next() == i * i);
       CHECK_THROWS_AS(results.next(), SayWhenError);
@@ -153,7 +153,7 @@ TEST_SUITE("parity.pools") {
 
   TEST_CASE("test_imap_unordered, test_imap_unordered_handle_iterable_exception") {
     mp::Pool pool(4);
-    for (const std::size_t chunksize : {1, 100}) {
+    for (const std::size_t chunksize : {1U, 100U}) {
       std::vector<int> results;
       for (const int x : pool.imap_unordered(sqr, std::views::iota(0, 1000), chunksize)) results.push_back(x);
       std::ranges::sort(results);

@@ -38,7 +38,7 @@ struct ListOf<void> {
 inline std::uint32_t checked_chunksize(std::size_t chunksize) {
   if (chunksize == 0) throw ValueError("a chunk has at least one task: chunksize is 0");
   return static_cast<std::uint32_t>(
-      std::min<std::size_t>(chunksize, std::numeric_limits<std::uint32_t>::max()));
+      std::min<std::size_t>(chunksize, (std::numeric_limits<std::uint32_t>::max)()));
 }
 
 /// `f(args...)` as the only task of a call.

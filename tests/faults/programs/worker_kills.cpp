@@ -60,7 +60,7 @@ Tally kill_while_working(mp::Context& context, int kills, unsigned retries, std:
 
 bool run(mp::Context& context, int kills) {
   bool good = true;
-  for (const std::size_t chunksize : {1, 7}) {
+  for (const std::size_t chunksize : {1U, 7U}) {
     const auto begun = std::chrono::steady_clock::now();
     const auto with = kill_while_working(context, kills, 100, chunksize);
     const auto without = kill_while_working(context, kills, 0, chunksize);
