@@ -38,7 +38,10 @@ class Duration {
   }
   [[nodiscard]] constexpr std::chrono::nanoseconds nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr bool operator==(Duration, Duration) = default;
-  friend constexpr auto operator<=>(Duration, Duration) = default;
+  // By number, since libc++ orders spans in <chrono> alone.
+  friend constexpr std::strong_ordering operator<=>(Duration left, Duration right) noexcept {
+    return left.nanoseconds_.count() <=> right.nanoseconds_.count();
+  }
 
  private:
   std::chrono::nanoseconds nanoseconds_;
