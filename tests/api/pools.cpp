@@ -287,8 +287,9 @@ TEST_SUITE("api.pools") {
     CHECK(at_once == 9);
     auto failing = pool.apply_async(odd_only, 2);
     auto [ours, theirs] = mp::Pipe();
+    auto& answer = theirs;
     failing.on_success([](int) { FAIL("no result"); });
-    failing.on_error([&theirs = theirs](std::exception_ptr) { theirs.send(1); });
+    failing.on_error([&answer](std::exception_ptr) { answer.send(1); });
     CHECK(ours.recv<int>() == 1);
 
     std::vector<std::function<void()>> posted;
