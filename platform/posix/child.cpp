@@ -2,7 +2,8 @@
 // under the lock that guards reaping, so that a signal never reaches a later process with the same number.
 // poll() reaps. A kqueue may become ready just before the child can be reaped: then poll waits these instants
 // for it, without reaping and without the lock, so that send() goes on working. A child that another process
-// forked for us (handover.cpp) is not reaped here: that process tells, and is waited for in the same way.
+// forked for us (handover.cpp) is not reaped here: that process tells, and may be stopped, so that nothing
+// here waits for it.
 // A child that is dropped while it runs goes onto a list that is looked through by each launch and poll.
 // Manual pages: waitid(2), kill(2).
 #include "child.hpp"
@@ -69,25 +70,30 @@ std::optional<ExitStatus> ChildProcess::State::poll() noexcept {
   const bool ready = is_ready(sentinel());  // asked first: what is ready now must be reaped below
   const auto status = reap();
   if (status || !ready) return status;
-  if (told_) return wait_for_word();
+  if (told_) return missing_word();
   posix::wait_for_end(pid_);
   return reap();
 }
 
 // It has ended. Whoever forked it learns that in the same moment, and tells how, unless he is gone or
 // stopped.
-std::optional<ExitStatus> ChildProcess::State::wait_for_word() noexcept {
+bool ChildProcess::State::word_is_due() noexcept {
   constexpr std::chrono::seconds patience(5);
-  const auto deadline = Deadline::after(patience);
-  while (told_->wait_for_word(deadline))
-    if (const auto status = reap()) return status;
-  return give_up();
+  if (!word_deadline_) word_deadline_ = Deadline::after(patience);
+  return !told_->is_over() && !word_deadline_->expired();
 }
 
-std::optional<ExitStatus> ChildProcess::State::give_up() noexcept {
+std::optional<ExitStatus> ChildProcess::State::missing_word() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!reap_locked()) status_ = ExitStatus{};
+  if (!reap_locked() && !word_is_due()) status_ = ExitStatus{};
   return status_;
+}
+
+std::optional<ExpectedWord> ChildProcess::State::expected_word() noexcept {
+  if (!told_ || !is_ready(sentinel())) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  if (reap_locked() || !word_is_due()) return std::nullopt;
+  return ExpectedWord{told_->readable(), *word_deadline_};
 }
 
 Status ChildProcess::State::signal(int number) noexcept {
@@ -133,6 +139,10 @@ std::optional<ExitStatus> ChildProcess::poll() noexcept {
   if (!state_) return ExitStatus{};
   posix::reap_dropped_children();
   return state_->poll();
+}
+
+std::optional<ExpectedWord> ChildProcess::expected_word() const noexcept {
+  return state_ ? state_->expected_word() : std::nullopt;
 }
 
 Status ChildProcess::send(StopSignal signal) noexcept {

@@ -37,6 +37,7 @@ class ChildProcess::State {
     return announced_ ? announced_->waitable() : exact_.get();
   }
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
+  [[nodiscard]] std::optional<ExpectedWord> expected_word() noexcept;
   /// As poll, but may say "running" for an instant after the sentinel became ready.
   [[nodiscard]] std::optional<ExitStatus> reap() noexcept;
   [[nodiscard]] Status signal(int number) noexcept;
@@ -45,8 +46,8 @@ class ChildProcess::State {
 
  private:
   std::optional<ExitStatus> reap_locked() noexcept;
-  std::optional<ExitStatus> wait_for_word() noexcept;
-  std::optional<ExitStatus> give_up() noexcept;
+  [[nodiscard]] bool word_is_due() noexcept;
+  std::optional<ExitStatus> missing_word() noexcept;
   [[nodiscard]] Status signal_by_pid(int number) const noexcept;
 
   const int pid_;
@@ -54,8 +55,9 @@ class ChildProcess::State {
   const Handle exact_;                  // where there are exact sentinels
   const std::shared_ptr<posix::AnnouncedEnd> announced_;  // elsewhere
   const std::unique_ptr<posix::ToldEnd> told_;            // of a child that another process reaps
-  std::mutex mutex_;  // guards status_, and that nobody signals a pid while it is reaped
+  std::mutex mutex_;  // guards what follows, and that nobody signals a pid while it is reaped
   std::optional<ExitStatus> status_;
+  std::optional<Deadline> word_deadline_;  // once it has ended and nobody has told how
 };
 
 namespace posix {

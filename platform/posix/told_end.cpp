@@ -4,8 +4,6 @@
 #include <cstring>
 #include <span>
 
-#include "contract/wait.hpp"
-
 namespace multiprocessing::platform::posix {
 
 // Only the last byte makes it a word. Nonsense is as good as silence.
@@ -30,13 +28,6 @@ std::optional<ExitStatus> ToldEnd::ask() noexcept {
   if (filled_ < bytes_.size()) return std::nullopt;
   over_ = true;
   return word();
-}
-
-bool ToldEnd::wait_for_word(Deadline deadline) const noexcept {
-  if (over_) return false;
-  const auto waited = wait_one(from_.readable(), deadline);
-  // What could not be waited for is waited for again.
-  return waited || (waited.error().condition != Condition::timed_out && !deadline.expired());
 }
 
 }  // namespace multiprocessing::platform::posix

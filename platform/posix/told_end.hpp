@@ -46,9 +46,9 @@ class ToldEnd {
 
   /// Reads what has come, and does not wait: how it ended, once that was told.
   [[nodiscard]] std::optional<ExitStatus> ask() noexcept;
-  /// Waits until ask() has something to read. False when nobody will say more, or it has taken too long.
-  [[nodiscard]] bool wait_for_word(Deadline deadline) const noexcept;
-  /// To be waited on.
+  /// Whether nobody will say more.
+  [[nodiscard]] bool is_over() const noexcept { return over_; }
+  /// Ready when ask() has something to read.
   [[nodiscard]] RawHandle readable() const noexcept { return from_.readable(); }
 
  private:

@@ -26,6 +26,7 @@ ChildProcess::ChildProcess(std::unique_ptr<State> state) noexcept : state_(std::
 int ChildProcess::pid() const noexcept { return 0; }
 RawHandle ChildProcess::sentinel() const noexcept { return no_handle; }
 std::optional<ExitStatus> ChildProcess::poll() noexcept { return ExitStatus{}; }
+std::optional<ExpectedWord> ChildProcess::expected_word() const noexcept { return std::nullopt; }
 Status ChildProcess::send(StopSignal) noexcept {
   if (const auto fault = fault_point(Call::child_send)) return *fault;
   return not_supported("ChildProcess::send");

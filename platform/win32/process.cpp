@@ -92,6 +92,8 @@ std::optional<ExitStatus> ChildProcess::poll() noexcept {
   return status_of(code);
 }
 
+std::optional<ExpectedWord> ChildProcess::expected_word() const noexcept { return std::nullopt; }
+
 Status ChildProcess::send(StopSignal signal) noexcept {
   if (const auto fault = fault_point(Call::child_send)) return *fault;
   constexpr Error gone = {Condition::gone, 0, "ChildProcess::send"};

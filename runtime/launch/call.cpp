@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "launch/end_watch.hpp"
 #include "launch/process_state.hpp"
 #include "launch/raised.hpp"
 #include "launch/symbolize.hpp"
@@ -104,15 +105,14 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
   void begin() {
     auto& loop = runtime::reactor();
     const auto self = shared_from_this();
-    ended_ = runtime::value_or_throw(loop.watch(state_->sentinel_handle(), [self] { return self->ended(); }),
-                                     "a call");
+    ended_ = runtime::EndWatch::begin(state_, [self] { return self->ended(); });
     const auto control = state_->control_handle();
     if (control == platform::no_handle) return;
     sent_ = runtime::value_or_throw(loop.watch(control, [self] { return self->sent(); }), "a call");
   }
 
   void fail(std::exception_ptr failure) {
-    runtime::reactor().cancel(ended_);
+    if (ended_) ended_->cancel();
     state_->kill_quietly();
     let_go();
     future_->set_exception(std::move(failure));
@@ -133,7 +133,7 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
   }
 
   void finish() {
-    runtime::reactor().cancel(ended_);
+    ended_->cancel();
     runtime::reactor().cancel(sent_);
     auto report = state_->report();
     const auto failure = failure_of(*state_, report);
@@ -149,7 +149,7 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
     state_.reset();
   }
 
-  platform::EventLoop::Id ended_ = 0;
+  std::shared_ptr<runtime::EndWatch> ended_;
   platform::EventLoop::Id sent_ = 0;
   std::shared_ptr<ProcessState> state_;
   std::shared_ptr<FutureCore> future_;

@@ -1,6 +1,7 @@
 // The life of one child as its parent sees it: created, started, running, ended, closed.
 #include "launch/process_state.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <multiprocessing/freeze_support.hpp>
@@ -9,6 +10,7 @@
 
 #include "check_options.hpp"
 #include "contract/system.hpp"
+#include "contract/wait.hpp"
 #include "launch/child_main.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
@@ -240,6 +242,25 @@ bool ProcessState::refresh() {
   return true;
 }
 
+bool ProcessState::only_its_word_is_missing() const noexcept {
+  return phase_ == Phase::running && owned() && child_.expected_word();
+}
+
+// ---- without the mutex
+
+std::optional<platform::ExpectedWord> ProcessState::expected_word() {
+  const std::scoped_lock lock(registry_mutex());
+  return phase_ == Phase::running && owned() ? child_.expected_word() : std::nullopt;
+}
+
+// Whoever forked it may be stopped: others go on meanwhile. False if there was nothing to wait for.
+bool ProcessState::settle(platform::Deadline deadline) {
+  const Pin pin(*this);
+  const auto word = expected_word();
+  if (word) static_cast<void>(platform::wait_one(word->handle, std::min(deadline, word->deadline)));
+  return word.has_value();
+}
+
 // ---- members of Process
 
 Task* ProcessState::task_to_run() {
@@ -298,12 +319,18 @@ bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
     if (refresh()) return true;
     ended = child_.sentinel();
   }
-  return runtime::wait_for_handle(ended, deadline, stop) && advance();
+  if (!runtime::wait_for_handle(ended, deadline, stop)) return false;
+  settle(deadline);
+  return advance();
 }
 
 bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& stop) {
   const Pin pin(*this);
   while (!advance()) {
+    if (settle(deadline)) {
+      if (deadline.expired()) return false;
+      continue;
+    }
     const runtime::StopWakeup wakeup(stop);
     std::vector<platform::RawHandle> handles = {sentinel_handle()};
     if (const auto control = control_handle(); control != platform::no_handle) handles.push_back(control);
@@ -325,7 +352,7 @@ platform::RawHandle ProcessState::sentinel_handle() {
 bool ProcessState::is_alive() {
   const std::scoped_lock lock(registry_mutex());
   check_usable("is_alive");
-  return is_self_ || (!refresh() && phase_ == Phase::running);
+  return is_self_ || (!refresh() && phase_ == Phase::running && !only_its_word_is_missing());
 }
 
 void ProcessState::send(platform::StopSignal signal, const char* member) {
@@ -362,6 +389,7 @@ void ProcessState::stop(Duration grace, const StopToken& stop) {
 }
 
 void ProcessState::close() {
+  settle();
   const std::scoped_lock lock(registry_mutex());
   if (phase_ == Phase::closed) return;
   check_usable("close");
@@ -417,6 +445,7 @@ std::optional<int> ProcessState::pid() {
 }
 
 std::optional<platform::ExitStatus> ProcessState::exit_status() {
+  settle();
   const std::scoped_lock lock(registry_mutex());
   refresh();
   return status_;
@@ -457,6 +486,7 @@ std::string ProcessState::exit_reason() {
 }
 
 std::string ProcessState::end_in_words() {
+  settle();
   const std::scoped_lock lock(registry_mutex());
   refresh();
   auto status = status_.value_or(platform::ExitStatus{});
@@ -467,6 +497,7 @@ std::string ProcessState::end_in_words() {
 }
 
 runtime::ChildReport ProcessState::report() {
+  settle();
   const std::scoped_lock lock(registry_mutex());
   return refresh() ? report_ : runtime::ChildReport{};
 }

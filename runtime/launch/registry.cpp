@@ -94,7 +94,8 @@ std::vector<std::shared_ptr<ProcessState>> Registry::active() {
     all = state_->running;
     for (const auto& state : all) state->refresh();
   }
-  std::erase_if(all, [](const auto& state) { return !state->owned() || state->advance(); });
+  std::erase_if(
+      all, [](const auto& state) { return !state->owned() || state->advance() || state->expected_word(); });
   return all;
 }
 

@@ -15,6 +15,7 @@
 #include "support/reactor.hpp"
 #include "worker.hpp"
 
+#include "launch/end_watch.hpp"
 #include "launch/exit_rule.hpp"
 #include "launch/self.hpp"
 
@@ -70,12 +71,10 @@ void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
   try {
     auto& loop = runtime::reactor();
     const auto weak = weak_from_this();
-    worker->ended = runtime::value_or_throw(loop.watch(worker->process->sentinel_handle(),
-                                                       [weak, worker] {
-                                                         const auto self = weak.lock();
-                                                         return self != nullptr && self->on_ended(worker);
-                                                       }),
-                                            "a worker");
+    worker->ended = runtime::EndWatch::begin(worker->process, [weak, worker] {
+      const auto self = weak.lock();
+      return self != nullptr && self->on_ended(worker);
+    });
     workers_.push_back(worker);
     const auto input = loop.watch(worker->channel->readable(), [weak, worker] {
       const auto self = weak.lock();
@@ -246,6 +245,7 @@ bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
   Deliveries deliveries;
   {
     const std::scoped_lock lock(mutex_);
+    if (worker->gone) return false;
     while (read_results(worker, deliveries) &&
            worker->reader.advance(*worker->channel) == TaskFrameReader::State::complete)
       if (!take_frame(worker, deliveries)) break;
@@ -273,7 +273,7 @@ bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
 void PoolCore::let_go(Worker& worker) {
   auto& loop = runtime::reactor();
   loop.cancel(worker.input);
-  loop.cancel(worker.ended);
+  worker.ended->cancel();
   loop.cancel(worker.timer);
   loop.cancel(worker.kill_timer);
   worker.process->done_reading();

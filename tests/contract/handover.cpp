@@ -215,6 +215,36 @@ TEST_SUITE("contract.handover") {
     CHECK(child.poll() == unknown);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "how it ended is told later than that it has; nobody has to wait for that") {
+    if (skipped()) return;
+    if (!capabilities().exact_sentinels)
+      return skip("without exact sentinels the word alone tells of an end");
+    Lender lender([](Channel& borrower) {
+      auto child = forked([&] {
+        borrower.close();
+        return 6;
+      });
+      must(hand_over_child(borrower, child, patience()));
+      std::byte asked;
+      must(borrower.read_all(std::span(&asked, 1), patience()));
+      must(tell_end(borrower, join(child), patience()));
+      return 0;
+    });
+    auto asks = must(Channel::adopt(Handle(must(duplicate_handle(lender.ours.get())))));
+    auto child = lender.take();
+    must(wait_one(child.sentinel(), patience()));
+    CHECK_FALSE(child.poll());
+    const auto word = child.expected_word();
+    REQUIRE(word);
+    CHECK(outcome(wait_one(word->handle, Deadline::now())) == Condition::timed_out);
+    CHECK_FALSE(word->deadline.expired());
+    CHECK(child.expected_word()->deadline == word->deadline);
+    must(asks.write_all(pattern(1, 3), patience()));
+    must(wait_one(word->handle, patience()));
+    CHECK(child.poll() == exited(6));
+    CHECK_FALSE(child.expected_word());
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a child that nobody is interested in any more goes on") {
     if (skipped()) return;
     auto [told, tells] = must(channel_pair());

@@ -202,6 +202,63 @@ TEST_SUITE("backend.forkserver") {
     CHECK(mp::active_children().empty());
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "while a stopped server owes the word of one child, nobody waits for others") {
+    if (children_end_with_server()) return;
+    const int pid = server();
+    auto [ours, theirs] = mp::Pipe();
+    auto other = mp::get_context("spawn").Process(wait_for_number, theirs);
+    other.start();
+    theirs.close();
+    auto owed = forkserver().Process(wait_for_ever);
+    owed.start();
+    std::thread waits;
+    {
+      const Stopped stopped(pid);
+      REQUIRE(kill(owed.pid().value(), SIGKILL) == 0);
+      CHECK(mp::connection::wait({owed.sentinel()}, 60s).size() == 1);
+      std::atomic<bool> known{false};
+      waits = std::thread([&] {
+        owed.join();
+        known = true;
+      });
+      CHECK_FALSE(owed.is_alive());
+      CHECK(mp::active_children().size() == 1);
+      mp::ForkProcess forked([] { mp::exit(7); });
+      forked.start();
+      forked.join();
+      CHECK(forked.exitcode() == 7);
+      CHECK(other.is_alive());
+      ours.send(8);
+      other.join();
+      CHECK(other.exitcode() == 8);
+      CHECK_FALSE_MESSAGE(known, "it was told, or given up, before the others were done");
+    }
+    waits.join();
+    CHECK(owed.exitcode() == -SIGKILL);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "what a stopped server does not tell is given up after a while") {
+    if (children_end_with_server()) return;
+    const int pid = server();
+    auto first = forkserver().Process(wait_for_ever);
+    auto second = forkserver().Process(wait_for_ever);
+    first.start();
+    second.start();
+    auto future = forkserver().call_async(wait_for_ever);
+    REQUIRE(mp::active_children().size() == 3);
+    {
+      const Stopped stopped(pid);
+      for (auto& each : mp::active_children()) each.kill();
+      CHECK_FALSE(first.join(1ms));
+      first.join();
+      CHECK(first.exit_kind() == mp::ExitKind::unknown);
+      CHECK(second.exitcode() == 255);
+      CHECK_THROWS_AS(future.result(), mp::ProcessExitedException);
+    }
+    CHECK(forkserver().call(one) == 1);
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a start that was under way when the server died has another one") {
     const int pid = server();
     mp::Process p = forkserver().Process(one);

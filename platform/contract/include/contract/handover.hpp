@@ -23,8 +23,8 @@ namespace multiprocessing::platform {
 
 /// The other one: waits for the child. Its sentinel becomes ready with its end, whether or not anybody tells
 /// of it; send() reaches it and no other. poll() answers what tell_end() told. The end of a child is known a
-/// moment before anybody could tell how it was: poll() waits for the word then, for some seconds at most.
-/// When nobody will say more, the status is ExitStatus::Kind::unknown. Errors: what refuse_child() told;
+/// moment before anybody could tell how it was: then there is an expected_word(). When nobody will say more,
+/// or it takes too long, the status is ExitStatus::Kind::unknown. Errors: what refuse_child() told;
 /// broken (nobody is there any more), corrupt; those of reading, of receive_handles and of open_sentinel;
 /// out_of_processes, out_of_memory. The channel is closed then. Blocks.
 [[nodiscard]] Result<ChildProcess> take_over_child(Channel from, Deadline deadline,

@@ -63,6 +63,13 @@ enum class StopSignal : std::uint8_t {
   kill,       ///< SIGKILL; Windows: TerminateProcess with -9
 };
 
+/// What is missing when a child that another process forked has ended: how. It is known once the handle is
+/// ready, or at the deadline, whichever is first.
+struct ExpectedWord {
+  RawHandle handle = no_handle;
+  Deadline deadline = Deadline::never();
+};
+
 /// Sole owner of what this process knows of one child. Destroying it neither waits nor kills; the
 /// system's record of an ended child is then reaped by the next launch or poll. Thread-safe, but for
 /// moving and destroying.
@@ -76,10 +83,13 @@ class ChildProcess {
   [[nodiscard]] int pid() const noexcept;
   /// Ready when the process has ended. Owned by this object.
   [[nodiscard]] RawHandle sentinel() const noexcept;
-  /// How it ended, or nullopt while it runs; never waits. Answers the same for ever once it has ended; never
-  /// says "running" when the sentinel is ready. A status that somebody else has taken (waitpid(-1), SIGCHLD
+  /// How it ended, or nullopt while it runs; never waits. Answers the same for ever once it has ended; says
+  /// "running" when the sentinel is ready only while there is an expected_word(). A status that somebody else has taken (waitpid(-1), SIGCHLD
   /// ignored) is ExitStatus::Kind::unknown.
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
+  /// Of a child that another process forked (handover.hpp), which has ended: that process tells how a moment
+  /// later, and has five seconds for it. nullopt: poll() says all there is. Never waits.
+  [[nodiscard]] std::optional<ExpectedWord> expected_word() const noexcept;
   /// Never reaches another process that got the same pid. Errors: gone (it has ended), permission_denied,
   /// not_supported. Never blocks.
   [[nodiscard]] Status send(StopSignal signal) noexcept;

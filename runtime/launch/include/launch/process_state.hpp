@@ -76,6 +76,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void set_authkey(std::vector<std::byte> key);
   [[nodiscard]] ByteStream& stream(std::size_t index);
 
+  // Those that follow wait for the word of the process that forked a child which has ended.
+
   /// How it ended; nullopt before. Unknown if it ended by itself and never took what it should run. Answers
   /// for a closed object, too.
   [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
@@ -97,7 +99,10 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool join_reading(platform::Deadline deadline, const StopToken& stop);
   /// Reads what has arrived and looks whether it has ended, without waiting; true if it has.
   bool advance();
-  /// Ready when advance() has something to do; for the reactor. Not after the end.
+  /// It has ended, but advance() says so only once the process that forked it has told how, or has had its
+  /// time: what to wait for.
+  [[nodiscard]] std::optional<platform::ExpectedWord> expected_word();
+  /// Ready when advance() has something to do; for the reactor, by EndWatch. Not after the end.
   [[nodiscard]] platform::RawHandle control_handle();
   [[nodiscard]] platform::RawHandle sentinel_handle();
 
@@ -112,6 +117,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(InFlight& in_flight);
   void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result);
   bool refresh();
+  [[nodiscard]] bool only_its_word_is_missing() const noexcept;
+  bool settle(platform::Deadline deadline = platform::Deadline::never());
   void read_reports();
   void take_report(runtime::Frame frame);
   void request_stop() noexcept;

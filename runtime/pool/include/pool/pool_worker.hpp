@@ -13,6 +13,7 @@
 
 #include "contract/channel.hpp"
 #include "contract/event_loop.hpp"
+#include "launch/end_watch.hpp"
 #include "launch/process_state.hpp"
 #include "pool/pool_job.hpp"
 #include "pool/task_frame.hpp"
@@ -56,7 +57,7 @@ struct PoolWorker {
   std::shared_ptr<platform::Channel> channel;
   int pid = 0;
   platform::EventLoop::Id input = 0;
-  platform::EventLoop::Id ended = 0;
+  std::shared_ptr<runtime::EndWatch> ended;
   bool ready = false;     ///< its initializer has returned
   bool retiring = false;  ///< it was told that no more tasks come
   bool doomed = false;    ///< it is being stopped
