@@ -80,14 +80,12 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 // The path as the child can use it: it may be in another folder when it looks.
 Result<std::string> find_executable(const LaunchRequest& request) {
-  std::string path = request.executable;
-  if (path.find('/') == std::string::npos) path = process_v2::environment::find_executable(path).string();
-  if (path.empty()) return Error{Condition::not_found, ENOENT, "execve"};
-  if (path.front() == '/' || request.working_directory.empty()) return path;
+  auto path = find_program(request.executable);
+  if (!path || path->front() == '/' || request.working_directory.empty()) return path;
   std::error_code failure;
   const auto here = std::filesystem::current_path(failure);
   if (failure) return posix::error_of(failure.value(), "getcwd");
-  return (here / path).string();
+  return (here / *path).string();
 }
 
 Result<Plan> make_plan(const LaunchRequest& request) {
@@ -232,6 +230,13 @@ Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const P
 }  // namespace
 
 // ---- report -----------------------------------------------------------------------------------------
+
+Result<std::string> find_program(const std::string& name) {
+  const bool is_path = name.find('/') != std::string::npos;
+  std::string path = is_path ? name : process_v2::environment::find_executable(name).string();
+  if (path.empty()) return Error{Condition::not_found, ENOENT, "execve"};
+  return path;
+}
 
 Result<ChildProcess> launch(const LaunchRequest& request) {
   if (auto failure = fault_point(Call::launch)) return *failure;

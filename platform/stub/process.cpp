@@ -37,6 +37,8 @@ Result<ChildProcess> launch(const LaunchRequest&) {
   return not_supported("launch");
 }
 
+Result<std::string> find_program(const std::string&) { return not_supported("find_program"); }
+
 Result<ForkOutcome> fork_process(std::span<const RawHandle>) {
   if (const auto fault = fault_point(Call::fork_process)) return *fault;
   return not_supported("fork_process");

@@ -319,6 +319,12 @@ bool may_be_about_the_job(const Error& error) noexcept {
 
 }  // namespace
 
+Result<std::string> find_program(const std::string& name) {
+  const auto path = find_executable(name);
+  if (!path) return path.error();
+  return narrow(*path);
+}
+
 Result<ChildProcess> launch(const LaunchRequest& request) {
   if (const auto fault = fault_point(Call::launch)) return *fault;
   auto plan = plan_launch(request);

@@ -90,10 +90,11 @@ class SpawnStrategy : public StartStrategy {
     return arguments && arguments->size() > 1 && (*arguments)[1] == bootstrap_flag;
   }
 
-  static bool is_this_program(const std::string& path) {
+  static bool is_this_program(const std::string& name) {
     const auto own = platform::executable_path();
+    const auto path = platform::find_program(name);
     std::error_code error;  // what cannot be compared is not there
-    return own && std::filesystem::equivalent(utf8_path(path), utf8_path(own->real), error);
+    return own && path && std::filesystem::equivalent(utf8_path(*path), utf8_path(own->real), error);
   }
 
   static std::filesystem::path utf8_path(const std::string& path) {

@@ -91,6 +91,7 @@ const ChildFunction runs_out_of_handles("runs_out_of_handles", [](ChildContext&)
 TEST_SUITE("contract.process_errors") {
   TEST_CASE_FIXTURE(LeakCheck, "a program that does not exist is not found") {
     CHECK(launching(program("no-such-program-anywhere")) == Condition::not_found);
+    CHECK(outcome(find_program("no-such-program-anywhere")) == Condition::not_found);
     CHECK(launching(program("no/such/program")) == Condition::not_found);
     CHECK(launching(program((fs::temp_directory_path() / "no-such-program").string())) ==
           Condition::not_found);

@@ -1,13 +1,18 @@
 // ctest:
 // A main() that forgot freeze_support(): start() says so and starts nothing, so that no program becomes a
-// fork bomb. A child that does not become one starts nothing either, by whatever name.
+// fork bomb, also when it names itself as what is to be started. A child that does not become one starts
+// nothing either, by whatever name.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "contract/process.hpp"
+#include "contract/system.hpp"
+#include "contract/wait.hpp"
 #include "own_program.hpp"
 #include "test_support/verdict.hpp"
 
@@ -17,6 +22,7 @@ namespace {
 
 constexpr int refused = 4;
 const std::string argument_of_children = "--multiprocessing-fork";
+const std::string by_bare_name = "--by-bare-name";
 
 int start() {
   mp::SpawnProcess p([] {});
@@ -30,12 +36,37 @@ int start() {
   return 2;
 }
 
+/// What this program is called where PATH leads to it.
+std::string bare_name(const char* own) { return std::filesystem::path(own).stem().string(); }
+
+/// Runs this program as somebody whose PATH leads to it; its exit status.
+int run_in_path(const std::filesystem::path& self) {
+  namespace platform = mp::platform;
+  const auto folder = self.parent_path().string();
+  platform::LaunchRequest request;
+  request.executable = self.string();
+  request.arguments = {self.string(), by_bare_name};
+  request.environment = {"PATH=" + folder};
+  for (const char* name : {"SystemRoot", "WINEPREFIX", "LD_LIBRARY_PATH"})
+    if (const auto value = platform::environment_variable(name))
+      request.environment->push_back(std::string(name) + '=' + *value);
+  auto child = platform::launch(request);
+  if (!child) return 1;
+  static_cast<void>(platform::wait_one(child->sentinel(), platform::Deadline::never()));
+  const auto status = child->poll();
+  return status ? status->code : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 2) {
     std::puts("a second process was started");
     return 3;
+  }
+  if (argc > 1 && argv[1] == by_bare_name) {
+    mp::set_executable(bare_name(argv[0]));
+    return start();
   }
   if (argc > 1) {
     mp::set_executable("a name that does not tell which program it is");
@@ -44,5 +75,6 @@ int main(int argc, char** argv) {
   int wrong = start() == refused ? 0 : 1;
   const auto self = std::filesystem::absolute(argv[0]);
   if (!own_program::emulated() && own_program::run(self, argument_of_children) != refused) ++wrong;
+  if (!own_program::emulated() && run_in_path(self) != refused) ++wrong;
   return mp::test_support::verdict(wrong);
 }

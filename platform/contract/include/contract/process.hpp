@@ -109,6 +109,11 @@ class ChildProcess {
 /// child. Blocks until the program is loaded or has failed to. Thread-safe.
 [[nodiscard]] Result<ChildProcess> launch(const LaunchRequest& request);
 
+/// The path of the file that launch() executes for LaunchRequest::executable, in UTF-8: the name itself if it
+/// has a separator, else where it is found in PATH. Errors: not_found, not_executable, too_long,
+/// invalid_argument, not_supported.
+[[nodiscard]] Result<std::string> find_program(const std::string& name);
+
 /// The child's side of fork_process(), or the parent's.
 struct ForkOutcome {
   bool in_child = false;
