@@ -9,6 +9,7 @@
 // of callbacks might want locks that nobody will ever give back. Manual pages: epoll(7), fork(2).
 #include "contract/event_loop.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -18,8 +19,8 @@
 #include <set>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -30,6 +31,7 @@
 #include <poll.h>
 
 #include "contract/fault.hpp"
+#include "contract/handler_memory.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
 #include "signals.hpp"
@@ -46,17 +48,24 @@ struct Entry {
 
   asio::posix::stream_descriptor descriptor;  // open for a watch
   asio::steady_timer timer;
+  std::shared_ptr<HandlerMemory> memory = std::make_shared<HandlerMemory>();
   Handle duplicate;  // what the descriptor was assigned, if not the caller's own
   std::function<bool()> ready;
   std::function<void()> due;
   Deadline deadline = Deadline::never();
 };
 
-// Never destroyed, and not lost either.
-template <class T>
-void keep_for_ever(T&& object) {
-  static auto& kept = *new std::vector<std::shared_ptr<void>>;
-  kept.push_back(std::make_shared<std::remove_cvref_t<T>>(std::forward<T>(object)));
+// What belongs to the loop's thread. A forked child neither destroys it nor loses it, which needs no memory.
+struct OfThread {
+  std::thread thread;
+  std::map<EventLoop::Id, std::shared_ptr<Entry>> entries;
+  OfThread* left_before = nullptr;
+};
+
+void leave_to_parent(std::unique_ptr<OfThread> left) noexcept {
+  static std::atomic<OfThread*> last{nullptr};
+  auto* const kept = left.release();
+  kept->left_before = last.exchange(kept);
 }
 
 bool is_ready(int fd) noexcept {
@@ -70,29 +79,26 @@ class AsioLoop final : public EventLoop {
     // Asio opens its own descriptors with the first that it is to watch: here, where a failure is reported.
     const asio::posix::stream_descriptor opened(context_);
     const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
-    thread_ = std::thread([this] { context_.run(); });
-    loop_thread_ = thread_.get_id();
+    of_thread_->thread = std::thread([this] { context_.run(); });
+    loop_thread_ = of_thread_->thread.get_id();
   }
 
   ~AsioLoop() override {
-    if (thread_.joinable()) {
-      context_.stop();
-      thread_.join();
-    }
-    for (auto& [id, entry] : entries_) let_go(*entry);
+    if (of_thread_ == nullptr) return;
+    context_.stop();
+    of_thread_->thread.join();
+    for (auto& [id, entry] : of_thread_->entries) let_go(*entry);
   }
 
   Result<Id> watch(RawHandle handle, std::function<bool()> ready) override try {
     if (auto failure = fault_point(Call::event_loop_watch)) return *failure;
     if (handle < 0) return Error{Condition::invalid_argument, EBADF, "watch"};
     const std::lock_guard lock(mutex_);
-    auto entry = std::make_shared<Entry>(context_);
-    if (auto status = assign(*entry, posix::to_fd(handle)); !status) return status.error();
-    entry->ready = std::move(ready);
-    const Id id = ++last_id_;
-    entries_.emplace(id, entry);
-    await(id, entry);
-    return id;
+    Insertion inserted(*this);
+    if (auto status = assign(*inserted.entry(), posix::to_fd(handle)); !status) return status.error();
+    await(inserted.id(), inserted.entry());
+    inserted.entry()->ready = std::move(ready);  // last: it is destroyed without the lock, in any case
+    return inserted.keep();
   } catch (const std::bad_alloc&) {
     return Error{Condition::out_of_memory, ENOMEM, "watch"};
   }
@@ -100,13 +106,11 @@ class AsioLoop final : public EventLoop {
   Result<Id> at(Deadline deadline, std::function<void()> due) override try {
     if (auto failure = fault_point(Call::event_loop_at)) return *failure;
     const std::lock_guard lock(mutex_);
-    auto entry = std::make_shared<Entry>(context_);
-    entry->due = std::move(due);
-    entry->deadline = deadline;
-    const Id id = ++last_id_;
-    entries_.emplace(id, entry);
-    if (!deadline.is_never()) await_deadline(id, entry);
-    return id;
+    Insertion inserted(*this);
+    inserted.entry()->deadline = deadline;
+    if (!deadline.is_never()) await_deadline(inserted.id(), inserted.entry());
+    inserted.entry()->due = std::move(due);
+    return inserted.keep();
   } catch (const std::bad_alloc&) {
     return Error{Condition::out_of_memory, ENOMEM, "at"};
   }
@@ -150,16 +154,13 @@ class AsioLoop final : public EventLoop {
   }
 
   void abandon_in_child() noexcept override {
-    // The thread does not exist here: its object can neither be joined nor destroyed.
-    keep_for_ever(std::move(thread_));
     try {
       context_.notify_fork(asio::execution_context::fork_child);
     } catch (const boost::system::system_error&) {
       // A descriptor could not be registered anew: it is let go below.
     }
-    for (auto& [id, entry] : entries_) let_go(*entry);
-    keep_for_ever(std::move(entries_));
-    entries_.clear();
+    for (auto& [id, entry] : of_thread_->entries) let_go(*entry);
+    leave_to_parent(std::move(of_thread_));
     new (&idle_)
         std::condition_variable;  // the old one may count threads that wait: destroying it would hang
     mutex_.unlock();
@@ -167,6 +168,33 @@ class AsioLoop final : public EventLoop {
   }
 
  private:
+  // An entry that is taken out again, and lets go of the caller's descriptor, unless it is kept. Needs the
+  // lock.
+  class Insertion {
+   public:
+    explicit Insertion(AsioLoop& loop) : loop_(loop), entry_(std::make_shared<Entry>(loop.context_)) {
+      loop_.of_thread_->entries.emplace(++loop_.last_id_, entry_);
+      id_ = loop_.last_id_;
+    }
+    Insertion(const Insertion&) = delete;
+    Insertion& operator=(const Insertion&) = delete;
+    ~Insertion() {
+      if (!kept_) loop_.take(id_);
+    }
+    [[nodiscard]] Id id() const noexcept { return id_; }
+    [[nodiscard]] const std::shared_ptr<Entry>& entry() const noexcept { return entry_; }
+    [[nodiscard]] Id keep() noexcept {
+      kept_ = true;
+      return id_;
+    }
+
+   private:
+    AsioLoop& loop_;
+    const std::shared_ptr<Entry> entry_;
+    Id id_ = 0;
+    bool kept_ = false;
+  };
+
   Status assign(Entry& entry, int fd) {
     if (::fcntl(fd, F_GETFD) == -1) return posix::last_error("fcntl");  // kqueue learns it only when it waits
     if (assigned_.contains(fd)) {
@@ -177,7 +205,12 @@ class AsioLoop final : public EventLoop {
     }
     const auto place = assigned_.insert(fd).first;
     error_code failure;
-    entry.descriptor.assign(fd, failure);
+    try {
+      entry.descriptor.assign(fd, failure);
+    } catch (...) {
+      assigned_.erase(place);
+      throw;
+    }
     if (failure) assigned_.erase(place);
     switch (failure.value()) {
       case 0:
@@ -193,20 +226,25 @@ class AsioLoop final : public EventLoop {
 
   // The following need the lock.
 
+  template <class Handler>
+  static auto in_memory_of(const std::shared_ptr<Entry>& entry, Handler handler) {
+    return asio::bind_allocator(HandlerAllocator<std::byte>(entry->memory), std::move(handler));
+  }
+
   void await(Id id, const std::shared_ptr<Entry>& entry) {
     entry->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
-                                 [this, id, entry](error_code failure) {
+                                 in_memory_of(entry, [this, id, entry](error_code failure) {
                                    // A descriptor that cannot be waited for (of a kind that is always ready,
                                    // or closed) counts as ready: whoever reads from it learns why.
                                    if (failure != asio::error::operation_aborted) on_ready(id, entry);
-                                 });
+                                 }));
   }
 
   void await_deadline(Id id, const std::shared_ptr<Entry>& entry) {
     entry->timer.expires_after(entry->deadline.remaining());
-    entry->timer.async_wait([this, id, entry](error_code failure) {
+    entry->timer.async_wait(in_memory_of(entry, [this, id, entry](error_code failure) {
       if (!failure) on_due(id, entry);
-    });
+    }));
   }
 
   // The caller's descriptor is the caller's again.
@@ -221,10 +259,10 @@ class AsioLoop final : public EventLoop {
   }
 
   std::shared_ptr<Entry> take(Id id) noexcept {
-    const auto at = entries_.find(id);
-    if (at == entries_.end()) return nullptr;
+    const auto at = of_thread_->entries.find(id);
+    if (at == of_thread_->entries.end()) return nullptr;
     auto entry = std::move(at->second);
-    entries_.erase(at);
+    of_thread_->entries.erase(at);
     let_go(*entry);
     return entry;
   }
@@ -232,7 +270,7 @@ class AsioLoop final : public EventLoop {
   // The following run in the loop's thread.
 
   bool begin(Id id) {
-    if (!entries_.contains(id)) return false;  // cancelled
+    if (!of_thread_->entries.contains(id)) return false;  // cancelled
     running_ = id;
     return true;
   }
@@ -262,19 +300,18 @@ class AsioLoop final : public EventLoop {
     idle_.notify_all();
     if (!again)
       ended = take(id);
-    else if (entries_.contains(id))
+    else if (of_thread_->entries.contains(id))
       entry->ready ? await(id, entry) : await_deadline(id, entry);
   }
 
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::thread thread_;
+  std::unique_ptr<OfThread> of_thread_ = std::make_unique<OfThread>();  // none in a forked child
   std::thread::id loop_thread_;
 
   std::mutex mutex_;
   std::condition_variable idle_;  // a callback has returned
-  std::map<Id, std::shared_ptr<Entry>> entries_;
-  std::set<int> assigned_;  // descriptors that Asio holds now
+  std::set<int> assigned_;        // descriptors that Asio holds now
   Id last_id_ = 0;
   Id running_ = 0;  // whose callback runs
 

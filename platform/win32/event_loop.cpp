@@ -6,6 +6,7 @@
 
 #include "win32.hpp"
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -13,12 +14,14 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
 
 #include "contract/fault.hpp"
+#include "contract/handler_memory.hpp"
 
 namespace multiprocessing::platform {
 
@@ -56,6 +59,7 @@ class AsioLoop final : public EventLoop {
     std::optional<asio::windows::object_handle> handle;
     std::optional<asio::steady_timer> timer;
     Deadline deadline = Deadline::never();
+    std::shared_ptr<HandlerMemory> memory = std::make_shared<HandlerMemory>();
   };
   using Entries = std::unordered_map<Id, std::shared_ptr<Entry>>;
 
@@ -77,20 +81,22 @@ class AsioLoop final : public EventLoop {
   std::thread thread_;
 };
 
-Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> ready) {
+Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> ready) try {
   if (const auto fault = fault_point(Call::event_loop_watch)) return *fault;
   if (!is_kernel_handle(handle)) return mistake("EventLoop::watch");
   const HANDLE self = GetCurrentProcess();
+  auto entry = std::make_shared<Entry>();
   HANDLE copy = nullptr;
   if (!DuplicateHandle(self, native(handle), self, &copy, SYNCHRONIZE, FALSE, 0))
     return last_error("DuplicateHandle");
-  auto entry = std::make_shared<Entry>();
   entry->call = std::move(ready);
   entry->handle.emplace(context_, copy);
   return insert(std::move(entry));
+} catch (const std::bad_alloc&) {
+  return Error{Condition::out_of_memory, ERROR_NOT_ENOUGH_MEMORY, "EventLoop::watch"};
 }
 
-Result<EventLoop::Id> AsioLoop::at(Deadline deadline, std::function<void()> due) {
+Result<EventLoop::Id> AsioLoop::at(Deadline deadline, std::function<void()> due) try {
   if (const auto fault = fault_point(Call::event_loop_at)) return *fault;
   auto entry = std::make_shared<Entry>();
   entry->call = [due = std::move(due)] {
@@ -100,23 +106,33 @@ Result<EventLoop::Id> AsioLoop::at(Deadline deadline, std::function<void()> due)
   entry->deadline = deadline;
   entry->timer.emplace(context_);
   return insert(std::move(entry));
+} catch (const std::bad_alloc&) {
+  return Error{Condition::out_of_memory, ERROR_NOT_ENOUGH_MEMORY, "EventLoop::at"};
 }
 
 EventLoop::Id AsioLoop::insert(std::shared_ptr<Entry> entry) {
   const std::lock_guard lock(mutex_);
   const Id id = ++last_id_;
-  begin_wait(id, *entry);
-  entries_.emplace(id, std::move(entry));
+  const auto place = entries_.emplace(id, std::move(entry)).first;
+  try {
+    begin_wait(id, *place->second);
+  } catch (...) {
+    entries_.erase(place);
+    throw;
+  }
   return id;
 }
 
 void AsioLoop::begin_wait(Id id, Entry& entry) {
+  const HandlerAllocator<std::byte> memory(entry.memory);
   if (entry.handle) {
-    entry.handle->async_wait([this, id](const boost::system::error_code& error) { on_ready(id, error); });
+    entry.handle->async_wait(asio::bind_allocator(
+        memory, [this, id](const boost::system::error_code& error) { on_ready(id, error); }));
   } else if (!entry.deadline.is_never()) {
     entry.timer->expires_after(
         std::chrono::duration_cast<asio::steady_timer::duration>(entry.deadline.remaining()));
-    entry.timer->async_wait([this, id](const boost::system::error_code& error) { on_due(id, error); });
+    entry.timer->async_wait(asio::bind_allocator(
+        memory, [this, id](const boost::system::error_code& error) { on_due(id, error); }));
   }
 }
 

@@ -1,10 +1,11 @@
-// Taking peers in, in the reactor's thread. A watch that has ended is let go of by work that is posted, since
-// a callback cannot let go of its own handle.
+// Taking peers in, in the reactor's thread, whose callbacks throw nothing: what they have no memory for is
+// given up where it is noticed.
 #include "connection/admission.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <future>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -32,18 +33,24 @@ constexpr std::chrono::milliseconds time_to_rest{100};
 }  // namespace
 
 template <class Work>
-auto Admission::guarded(Work work) {
-  return [self = weak_from_this(), work = std::move(work)] {
-    const auto alive = self.lock();
-    return alive != nullptr && work(*alive);
-  };
+bool Admission::in_turn(Work work) noexcept {
+  const std::scoped_lock lock(turn_);
+  return !torn_down_ && work(*this);
 }
 
 template <class Work>
-void Admission::later(Work work) {
-  reactor().post([self = weak_from_this(), work = std::move(work)] {
-    if (const auto alive = self.lock()) work(*alive);
-  });
+auto Admission::guarded(Work work) {
+  return [self = weak_from_this(), work = std::move(work)] {
+    const auto alive = self.lock();
+    return alive != nullptr && alive->in_turn(work);
+  };
+}
+
+void Admission::watch_listener_later() {
+  reactor().post([call = guarded([](Admission& self) {
+                    self.watch_listener();
+                    return true;
+                  })] { static_cast<void>(call()); });
 }
 
 Admission::Admission(platform::Listener listener, Rules rules)
@@ -51,87 +58,122 @@ Admission::Admission(platform::Listener listener, Rules rules)
       address_(listener.address()),
       process_(platform::current_pid()),
       signal_(value_or_throw(platform::Wakeup::create(), "Listener")),
-      listener_(std::move(listener)) {}
+      listener_(std::move(listener)),
+      no_memory_(std::make_exception_ptr(
+          OSError(std::make_error_code(std::errc::not_enough_memory), "accept: no memory for a peer"))) {}
+
+void Admission::keep_for_ever(std::shared_ptr<Admission> parents) noexcept {
+  static std::atomic<Admission*> last{nullptr};
+  auto* const kept = parents.get();
+  kept->kept_ = std::move(parents);
+  kept->kept_before_ = last.exchange(kept);
+}
 
 void Admission::open() {
   {
     const std::scoped_lock lock(mutex_);
-    if (opened_ || closed_) return;
+    if (!deaf_ || closed_) return;
     static_cast<void>(reactor());
     opened_ = true;
+    deaf_ = false;
   }
-  later([](Admission& self) { self.watch_listener(); });
+  try {
+    watch_listener_later();
+  } catch (...) {
+    const std::scoped_lock lock(mutex_);
+    deaf_ = true;
+    throw;
+  }
+}
+
+void Admission::report(Level level, const char* what, const char* why) const noexcept try {
+  if (log_enabled(level)) log(level, "listener " + address_of(address_).to_string() + ": " + what + why);
+} catch (const std::bad_alloc&) {
 }
 
 // ---- the listening handle
 
-void Admission::watch_listener() {
-  if (torn_down_ || listening_ || is_full()) return;
+void Admission::watch_listener() noexcept try {
+  if (listening_ || is_full()) return;
   auto watch =
       reactor().watch(listener_.acceptable(), guarded([](Admission& self) { return self.take_one(); }));
   if (!watch) return rest(watch.error());
   listener_watch_ = *watch;
   listening_ = true;
+} catch (const std::bad_alloc&) {
+  go_deaf();
 }
 
-void Admission::rest(const platform::Error& error) {
-  log(Level::warning, "listener " + address_of(address_).to_string() + ": " + error.to_string());
-  if (listening_) reactor().cancel(listener_watch_);
+void Admission::rest(const platform::Error& error) noexcept try {
+  reactor().cancel(listener_watch_);
   listening_ = false;
-  const auto again = reactor().at(Deadline::after(time_to_rest), [self = weak_from_this()] {
-    if (const auto alive = self.lock()) alive->watch_listener();
-  });
-  if (!again) push(std::make_exception_ptr(OSError(error.code(), "accept")));
+  report(Level::warning, "", error.to_string().c_str());
+  const auto again = reactor().at(Deadline::after(time_to_rest), [call = guarded([](Admission& self) {
+                                                                    self.watch_listener();
+                                                                    return true;
+                                                                  })] { static_cast<void>(call()); });
+  if (!again) go_deaf();
+} catch (const std::bad_alloc&) {
+  go_deaf();
 }
 
-bool Admission::take_one() {
+// In a callback: its own watch is cancelled, or ended by the result.
+bool Admission::take_one() noexcept try {
   auto taken = listener_.accept();
   if (!taken && taken.error().condition == Condition::would_block) return true;
   if (!taken) {
     // The one that comes gets what is let go of: a flood of the silent does not keep out who has the key.
     if (taken.error().condition == Condition::out_of_handles && drop_oldest("its descriptor is needed"))
       return true;
-    later([error = taken.error()](Admission& self) { self.rest(error); });
+    rest(taken.error());
     return false;
   }
-  if (rules_.key.empty())
-    push(Admitted{std::move(taken->channel), std::nullopt, std::move(taken->peer)});
-  else
-    begin_handshake(*std::move(taken));
-  if (!is_full()) return true;
-  later([](Admission& self) {
-    if (self.listening_) reactor().cancel(self.listener_watch_);
-    self.listening_ = false;
-    self.watch_listener();  // somebody may have accepted meanwhile
-  });
+  take_in(*std::move(taken));
+  listening_ = !is_full();  // whoever accepts one of them has it watched again
+  return listening_;
+} catch (const std::bad_alloc&) {
+  listening_ = false;
+  go_deaf();
   return false;
 }
 
 // ---- peers
 
-void Admission::begin_handshake(platform::ConnectedStream stream) {
-  if (static_cast<std::size_t>(std::ranges::count_if(peers_, is_unproved)) >= most_unproved)
-    drop_oldest("too many came behind it");
+void Admission::take_in(platform::ConnectedStream stream) noexcept {
   const auto number = ++arrivals_;
-  Peer& peer = peers_[number];
-  peer.handshake =
-      rules_.protocol == Protocol::native
-          ? make_native_handshake(Role::listener, rules_.key, stream.local, platform::is_local(stream.local))
-          : make_python_handshake(Role::listener, rules_.key);
-  peer.stream = std::move(stream);
   try {
-    const auto first = peer.handshake->begin();
-    if (send_frame(peer.stream.channel, first, Deadline::now()) && watch_peer(number, peer)) return;
+    if (rules_.key.empty())
+      return push(Admitted{std::move(stream.channel), std::nullopt, std::move(stream.peer)});
+    if (static_cast<std::size_t>(std::ranges::count_if(peers_, is_unproved)) >= most_unproved)
+      drop_oldest("too many came behind it");
+    if (begin_handshake(number, std::move(stream))) return;
   } catch (const OSError& error) {  // no random numbers
-    log(Level::error, error.what());
+    report(Level::error, "", error.what());
+  } catch (const std::bad_alloc&) {
+    report(Level::error, "", "there is no memory for a peer");
   }
   drop(number, "it could not be spoken to");
 }
 
+platform::Status Admission::begin_handshake(std::uint64_t number, platform::ConnectedStream stream) {
+  auto handshake =
+      rules_.protocol == Protocol::native
+          ? make_native_handshake(Role::listener, rules_.key, stream.local, platform::is_local(stream.local))
+          : make_python_handshake(Role::listener, rules_.key);
+  if (torn_down_) return platform::Error{Condition::cancelled};  // by whoever was told of another peer
+  Peer& peer = peers_[number];
+  peer.handshake = std::move(handshake);
+  peer.stream = std::move(stream);
+  const auto first = peer.handshake->begin();
+  if (auto sent = send_frame(peer.stream.channel, first, Deadline::now()); !sent) return sent;
+  return watch_peer(number, peer);
+}
+
 platform::Status Admission::watch_peer(std::uint64_t number, Peer& peer) {
-  const auto timer = reactor().at(Deadline::after(time_to_prove), [self = weak_from_this(), number] {
-    if (const auto alive = self.lock()) alive->give_up(number);
-  });
+  const auto timer = reactor().at(Deadline::after(time_to_prove), [call = guarded([number](Admission& self) {
+                                                                     self.give_up(number);
+                                                                     return true;
+                                                                   })] { static_cast<void>(call()); });
   if (!timer) return timer.error();
   peer.timer = *timer;
   const auto watch = reactor().watch(peer.stream.channel.readable(),
@@ -141,22 +183,25 @@ platform::Status Admission::watch_peer(std::uint64_t number, Peer& peer) {
   return {};
 }
 
-void Admission::give_up(std::uint64_t number) {
+void Admission::give_up(std::uint64_t number) noexcept {
   const auto found = peers_.find(number);
   // Who was told that he is in is on his way to be admitted.
   if (found == peers_.end() || found->second.outcome == Outcome::admitted) return;
   drop(number, "it did not prove itself in time");
 }
 
-bool Admission::hear(std::uint64_t number) {
+bool Admission::hear(std::uint64_t number) noexcept {
   const auto found = peers_.find(number);
   if (found == peers_.end()) return false;
   try {
     if (hear(found->second)) return true;
+    settle(number);
   } catch (const OSError& error) {
-    log(Level::error, error.what());
+    report(Level::error, "", error.what());
+    drop(number, "it could not be answered");
+  } catch (const std::bad_alloc&) {
+    drop(number, "there is no memory for it");
   }
-  later([number](Admission& self) { self.settle(number); });
   return false;
 }
 
@@ -206,42 +251,62 @@ void Admission::let_go(Peer& peer) noexcept {
   reactor().cancel(peer.timer);
 }
 
-void Admission::drop(std::uint64_t number, const char* why) {
+void Admission::drop(std::uint64_t number, const char* why) noexcept {
   const auto found = peers_.find(number);
   if (found == peers_.end()) return;
   let_go(found->second);
-  if (log_enabled(Level::info))
-    log(Level::info, "listener " + address_of(address_).to_string() + ": a peer was dropped: " + why);
   peers_.erase(found);
+  report(Level::info, "a peer was dropped: ", why);
 }
 
 bool Admission::is_unproved(const Peers::value_type& entry) noexcept {
   return !entry.second.handshake->peer_has_key();
 }
 
-bool Admission::drop_oldest(const char* why) {
+bool Admission::drop_oldest(const char* why) noexcept {
   const auto oldest = std::ranges::find_if(peers_, is_unproved);
   if (oldest == peers_.end()) return false;
   drop(oldest->first, why);
   return true;
 }
 
+// A callback may be under way in the reactor's thread: it has its turn first, or finds nothing to do any
+// more.
 void Admission::tear_down() noexcept {
-  torn_down_ = true;
-  if (listening_) reactor().cancel(listener_watch_);
-  listening_ = false;
-  for (auto& [number, peer] : peers_) let_go(peer);
-  peers_.clear();
-  listener_.close();
+  Peers left;
+  {
+    // There, nobody else can have a turn, and whoever called from there may have his.
+    std::unique_lock turn(turn_, std::defer_lock);
+    if (!in_reactor_thread()) turn.lock();
+    torn_down_ = true;
+    left.swap(peers_);
+  }
+  reactor().cancel(listener_watch_);
+  for (auto& [number, peer] : left) let_go(peer);
 }
 
 // ---- any thread
 
-void Admission::update_signal() {
-  if (closed_ || !admitted_.empty() || !refusals_.empty())
+void Admission::update_signal() noexcept {
+  if (closed_ || starved_ || !admitted_.empty() || !refusals_.empty())
     signal_.notify();
   else
     signal_.reset();
+}
+
+void Admission::go_deaf() noexcept {
+  const std::scoped_lock lock(mutex_);
+  deaf_ = true;
+  starved_ = true;
+  update_signal();
+}
+
+void Admission::listen_again() noexcept {
+  try {
+    watch_listener_later();
+  } catch (const std::bad_alloc&) {
+    go_deaf();
+  }
 }
 
 void Admission::push(Admitted admitted) {
@@ -263,29 +328,30 @@ bool Admission::is_full() {
   return admitted_.size() >= rules_.capacity;
 }
 
-std::optional<Admission::Admitted> Admission::take_next() {
+Admission::Next Admission::take_next() {
   const std::scoped_lock lock(mutex_);
   if (closed_) throw OSError(std::make_error_code(std::errc::bad_file_descriptor), "the listener is closed");
+  Next next;
   if (!admitted_.empty()) {
-    std::optional<Admitted> first(std::move(admitted_.front()));
+    next.admitted.emplace(std::move(admitted_.front()));
     admitted_.pop_front();
-    update_signal();
-    return first;
+  } else if (!refusals_.empty()) {
+    next.refusal = std::move(refusals_.front());
+    refusals_.pop_front();
+  } else if (std::exchange(starved_, false)) {
+    next.refusal = no_memory_;
   }
-  if (refusals_.empty()) return std::nullopt;
-  const auto refusal = std::move(refusals_.front());
-  refusals_.pop_front();
   update_signal();
-  std::rethrow_exception(refusal);
+  return next;
 }
 
 Admission::Admitted Admission::next(Deadline deadline, const StopToken& stop) {
-  open();
   for (bool waited = false;; waited = true) {
-    if (auto first = take_next()) {
-      later([](Admission& self) { self.watch_listener(); });
-      return *std::move(first);
-    }
+    open();
+    auto first = take_next();
+    if (first.admitted || first.refusal) listen_again();
+    if (first.refusal) std::rethrow_exception(first.refusal);
+    if (first.admitted) return *std::move(first.admitted);
     if ((waited && deadline.expired()) || !wait_for_handle(ready(), deadline, stop))
       throw TimeoutError("accept: the time is over");
   }
@@ -295,21 +361,17 @@ void Admission::close() noexcept {
   // A child by fork has no part in what its parent's thread watches, nor in the signal that the two share;
   // the mutex may be held by a thread that is not there.
   if (process_ != platform::current_pid()) return listener_.close();
+  bool opened = false;
   {
     const std::scoped_lock lock(mutex_);
     if (std::exchange(closed_, true)) return;
     admitted_.clear();
     refusals_.clear();
     update_signal();
-    if (!opened_) return listener_.close();
+    opened = opened_;
   }
-  if (in_reactor_thread()) return tear_down();
-  std::promise<void> done;
-  reactor().post([&] {
-    tear_down();
-    done.set_value();
-  });
-  done.get_future().wait();
+  if (opened) tear_down();
+  listener_.close();
 }
 
 }  // namespace multiprocessing::runtime

@@ -65,7 +65,7 @@ class ListenerState {
     if (last == nullptr) return;
     last->close();
     // What the parent's thread holds in the memory of a forked child is neither used nor destroyed.
-    if (last->process() != platform::current_pid()) keep_for_ever(std::move(last));
+    if (last->process() != platform::current_pid()) runtime::Admission::keep_for_ever(std::move(last));
   }
 
   [[nodiscard]] bool closed() const noexcept {
@@ -80,15 +80,11 @@ class ListenerState {
                                                                    : ConnectionState::Peer::ours;
   }
 
-  static void keep_for_ever(std::shared_ptr<runtime::Admission> admission) {
-    static auto& kept = *new std::vector<std::shared_ptr<runtime::Admission>>;
-    kept.push_back(std::move(admission));
-  }
-
+  /// Throws OSError; the listener is closed then.
   void begin_anew() {
-    auto parents = std::move(admission_);
-    admission_ = std::make_shared<runtime::Admission>(parents->take_listener(), parents->rules());
-    keep_for_ever(std::move(parents));
+    auto& parents = *admission_;
+    runtime::Admission::keep_for_ever(std::move(admission_));
+    admission_ = std::make_shared<runtime::Admission>(parents.take_listener(), parents.rules());
   }
 
   mutable std::mutex mutex_;  ///< of both; never held while waiting

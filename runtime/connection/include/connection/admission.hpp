@@ -1,7 +1,7 @@
 // The door of a listener: takes what connects, lets each peer prove itself, and keeps those that did until
 // somebody accepts them. All of it happens in the reactor's thread, which never waits for a peer: one that is
 // silent has five seconds, and goes before its time when 64 others stand behind it, or when the system has no
-// descriptor left for one of them.
+// descriptor left for one of them. Without memory the one goes that it is wanted for, or accept() says so.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "connection/handshake_frames.hpp"
 #include "contract/event_loop.hpp"
 #include "contract/listener.hpp"
+#include "support/log.hpp"
 
 namespace multiprocessing::runtime {
 
@@ -48,8 +49,11 @@ class Admission : public std::enable_shared_from_this<Admission> {
   [[nodiscard]] Admitted next(platform::Deadline deadline, const StopToken& stop);
   /// Ready when next() would not wait.
   [[nodiscard]] platform::RawHandle ready() const noexcept { return signal_.waitable(); }
-  /// When it returns the address is free, who waits in next() is told, and peers are let go of.
+  /// When it returns the address is free, who waits in next() is told, and peers are let go of. Needs no
+  /// memory.
   void close() noexcept;
+  /// Of a process that was forked off, and so neither to be used nor destroyed. Needs no memory.
+  static void keep_for_ever(std::shared_ptr<Admission> parents) noexcept;
 
   [[nodiscard]] const platform::Endpoint& address() const noexcept { return address_; }
   /// Of a process that was forked off: what its parent's thread did is not there. Afterwards the object must
@@ -73,32 +77,42 @@ class Admission : public std::enable_shared_from_this<Admission> {
   };
   using Peers = std::map<std::uint64_t, Peer>;  ///< by their order of arrival
 
-  // In the reactor's thread.
-  void watch_listener();
-  void rest(const platform::Error& error);
-  [[nodiscard]] bool take_one();
-  void begin_handshake(platform::ConnectedStream stream);
+  // In the reactor's thread, in turn.
+  void watch_listener() noexcept;
+  void rest(const platform::Error& error) noexcept;
+  [[nodiscard]] bool take_one() noexcept;
+  void take_in(platform::ConnectedStream stream) noexcept;
+  [[nodiscard]] platform::Status begin_handshake(std::uint64_t number, platform::ConnectedStream stream);
   [[nodiscard]] platform::Status watch_peer(std::uint64_t number, Peer& peer);
-  void give_up(std::uint64_t number);
-  [[nodiscard]] bool hear(std::uint64_t number);
+  void give_up(std::uint64_t number) noexcept;
+  [[nodiscard]] bool hear(std::uint64_t number) noexcept;
   /// False when it is decided.
   [[nodiscard]] bool hear(Peer& peer);
   void settle(std::uint64_t number);
-  void drop(std::uint64_t number, const char* why);
+  void drop(std::uint64_t number, const char* why) noexcept;
   /// Drops who has waited longest without the key. False if there is nobody: who has it is not dropped.
-  bool drop_oldest(const char* why);
+  bool drop_oldest(const char* why) noexcept;
   [[nodiscard]] static bool is_unproved(const Peers::value_type& entry) noexcept;
-  void let_go(Peer& peer) noexcept;
+  static void let_go(Peer& peer) noexcept;
   void tear_down() noexcept;
   // Anywhere.
   void push(Admitted admitted);
   void push(std::exception_ptr refusal);
+  /// Nobody will look who connects before somebody asks again, who is told why.
+  void go_deaf() noexcept;
+  void listen_again() noexcept;
   [[nodiscard]] bool is_full();
-  [[nodiscard]] std::optional<Admitted> take_next();
-  void update_signal();
+  struct Next {
+    std::optional<Admitted> admitted;
+    std::exception_ptr refusal;
+  };
+  [[nodiscard]] Next take_next();
+  void update_signal() noexcept;
+  void report(Level level, const char* what, const char* why) const noexcept;
   /// Runs `work` in the reactor's thread if this is still there.
+  void watch_listener_later();
   template <class Work>
-  void later(Work work);
+  [[nodiscard]] bool in_turn(Work work) noexcept;
   template <class Work>
   [[nodiscard]] auto guarded(Work work);
 
@@ -107,7 +121,11 @@ class Admission : public std::enable_shared_from_this<Admission> {
   const int process_;
   platform::Wakeup signal_;
 
-  // The reactor's thread's, once open.
+  Admission* kept_before_ = nullptr;  ///< keep_for_ever()
+  std::shared_ptr<Admission> kept_;
+
+  /// Held by whoever runs in turn, and by who tears down; before mutex_.
+  std::mutex turn_;
   platform::Listener listener_;
   LoopId listener_watch_ = 0;
   bool listening_ = false;
@@ -115,9 +133,12 @@ class Admission : public std::enable_shared_from_this<Admission> {
   Peers peers_;
   std::uint64_t arrivals_ = 0;
 
-  std::mutex mutex_;  ///< of what follows
-  bool opened_ = false;
+  std::mutex mutex_;     ///< of what follows
+  bool opened_ = false;  ///< there is something in the reactor
+  bool deaf_ = true;     ///< nobody watches the listening handle, or will
+  bool starved_ = false;
   bool closed_ = false;
+  const std::exception_ptr no_memory_;  ///< made while there is some
   std::deque<Admitted> admitted_;
   std::deque<std::exception_ptr> refusals_;
 };
