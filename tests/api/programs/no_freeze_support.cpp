@@ -8,11 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
-#include <vector>
 
-#include "contract/process.hpp"
-#include "contract/system.hpp"
-#include "contract/wait.hpp"
 #include "own_program.hpp"
 #include "test_support/verdict.hpp"
 
@@ -39,24 +35,6 @@ int start() {
 /// What this program is called where PATH leads to it.
 std::string bare_name(const char* own) { return std::filesystem::path(own).stem().string(); }
 
-/// Runs this program as somebody whose PATH leads to it; its exit status.
-int run_in_path(const std::filesystem::path& self) {
-  namespace platform = mp::platform;
-  const auto folder = self.parent_path().string();
-  platform::LaunchRequest request;
-  request.executable = self.string();
-  request.arguments = {self.string(), by_bare_name};
-  request.environment = {"PATH=" + folder};
-  for (const char* name : {"SystemRoot", "WINEPREFIX", "LD_LIBRARY_PATH"})
-    if (const auto value = platform::environment_variable(name))
-      request.environment->push_back(std::string(name) + '=' + *value);
-  auto child = platform::launch(request);
-  if (!child) return 1;
-  static_cast<void>(platform::wait_one(child->sentinel(), platform::Deadline::never()));
-  const auto status = child->poll();
-  return status ? status->code : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,6 +53,6 @@ int main(int argc, char** argv) {
   int wrong = start() == refused ? 0 : 1;
   const auto self = std::filesystem::absolute(argv[0]);
   if (!own_program::emulated() && own_program::run(self, argument_of_children) != refused) ++wrong;
-  if (!own_program::emulated() && run_in_path(self) != refused) ++wrong;
+  if (!own_program::emulated() && own_program::run(self, by_bare_name, true) != refused) ++wrong;
   return mp::test_support::verdict(wrong);
 }

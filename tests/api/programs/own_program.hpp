@@ -14,12 +14,15 @@ inline bool emulated() {
 }
 
 /// What std::system() says of the program with these arguments, as an exit status where it can be told from
-/// it.
-inline int run(const std::filesystem::path& program, const std::string& arguments) {
+/// it. `in_path`: its folder comes first in PATH.
+inline int run(const std::filesystem::path& program, const std::string& arguments, bool in_path = false) {
   // cmd.exe strips the outer pair of quotes, and a shell does not mind a group.
   const std::string quoted = '"' + program.string() + '"';
   const bool backslashes = program.string().find('\\') != std::string::npos;
-  const std::string command = quoted + ' ' + arguments;
+  const std::string folder = program.parent_path().string();
+  const std::string place =
+      backslashes ? "set PATH=" + folder + ";%PATH%&& " : "PATH=\"" + folder + ":$PATH\" ";
+  const std::string command = (in_path ? place : "") + quoted + ' ' + arguments;
   const int status = std::system((backslashes ? '"' + command + '"' : command).c_str());
   return !backslashes && status > 255 ? status / 256 : status;
 }

@@ -84,8 +84,8 @@ class ChildProcess {
   /// Ready when the process has ended. Owned by this object.
   [[nodiscard]] RawHandle sentinel() const noexcept;
   /// How it ended, or nullopt while it runs; never waits. Answers the same for ever once it has ended; says
-  /// "running" when the sentinel is ready only while there is an expected_word(). A status that somebody else has taken (waitpid(-1), SIGCHLD
-  /// ignored) is ExitStatus::Kind::unknown.
+  /// "running" when the sentinel is ready only while there is an expected_word(). A status that somebody else
+  /// has taken (waitpid(-1), SIGCHLD ignored) is ExitStatus::Kind::unknown.
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
   /// Of a child that another process forked (handover.hpp), which has ended: that process tells how a moment
   /// later, and has five seconds for it. nullopt: poll() says all there is. Never waits.
