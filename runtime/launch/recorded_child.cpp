@@ -1,6 +1,7 @@
 // The child's side of the bootstrap record: trusts nothing of it that can be checked.
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <multiprocessing/freeze_support.hpp>
 #include <optional>
 #include <utility>
@@ -23,14 +24,23 @@ platform::Status receive_handles(ParentLink& link, const Frame& announcement,
   if (announcement.body.size() != sizeof(std::uint32_t)) return platform::Error{platform::Condition::corrupt};
   const auto count = detail::Decoder(announcement.body).number<std::uint32_t>();
   if (count > most_handles) return platform::Error{platform::Condition::corrupt};
-  while (handles.size() < count) {
+  platform::Status came;
+  for (std::size_t left = count; left > 0;) {
     // The parent may have died meanwhile, and an unrelated process hold a copy of the channel.
     if (!link.wait_until_readable()) return platform::Error{platform::Condition::broken};
-    const auto next = std::min<std::size_t>(count, handles.size() + platform::handles_per_transfer);
-    if (auto taken = take_all_handles(link.channel(), next, handles, platform::Deadline::never()); !taken)
-      return taken;
+    const auto portion = std::min(left, platform::handles_per_transfer);
+    auto taken = platform::take_handles(link.channel(), portion, platform::Deadline::never());
+    if (taken) {
+      std::ranges::move(*taken, std::back_inserter(handles));
+    } else if (taken.error().condition == platform::Condition::out_of_handles) {
+      came = taken.error();  // the others are still to be read: what to do without them stands behind
+    } else {
+      return taken.error();
+    }
+    if (!came) handles.clear();
+    left -= portion;
   }
-  return {};
+  return came;
 }
 
 /// What came over the channel; the process ends if that is not a record.

@@ -18,6 +18,7 @@ struct Slot {
   std::atomic<std::uint64_t> fails_at{0};  // value of `seen` that fails; 0 = none
   std::atomic<Condition> condition{Condition::other};
   std::atomic<std::uint64_t> interrupted_at{0};  // as fails_at
+  std::atomic<std::uint64_t> ends_at{0};         // as fails_at
   std::atomic<std::size_t> cut{0};
 };
 
@@ -103,6 +104,10 @@ bool parse_entry(Plan& plan, std::string_view entry) noexcept {
     slot.interrupted_at = slot.seen + n;
     return true;
   }
+  if (entry == "end") {
+    slot.ends_at = slot.seen + n;
+    return true;
+  }
   const auto condition = condition_named(entry);
   if (!condition) return false;
   arm(slot, n, *condition);
@@ -121,6 +126,7 @@ std::optional<Error> fault_point(Call call) noexcept {
   Plan& current = plan();
   Slot& slot = current.of(call);
   const auto number = slot.seen.fetch_add(1) + 1;
+  if (number == slot.ends_at.load()) std::_Exit(fault_plan::ended_here);
   interruption_is_due = number == slot.interrupted_at.load();
   if (number != slot.fails_at.load()) {
     ++slot.passed;
@@ -159,12 +165,17 @@ void interrupt(Call call, std::uint64_t n) noexcept {
   Slot& slot = plan().of(call);
   slot.interrupted_at = slot.seen + n;
 }
+void end(Call call, std::uint64_t n) noexcept {
+  Slot& slot = plan().of(call);
+  slot.ends_at = slot.seen + n;
+}
 void cut(Call call, std::size_t bytes) noexcept { plan().of(call).cut = bytes; }
 
 void clear() noexcept {
   for (Slot& slot : plan().slots) {
     slot.fails_at = 0;
     slot.interrupted_at = 0;
+    slot.ends_at = 0;
     slot.seen = 0;
     slot.passed = 0;
     slot.cut = 0;

@@ -2,6 +2,7 @@
 // this process or, for children, from the environment:
 //   MULTIPROCESSING_FAULT=call:N:condition[,…]   the N-th call (from 1) of that name fails
 //   MULTIPROCESSING_FAULT=call:N:eintr           a signal interrupts the N-th call of that name (POSIX)
+//   MULTIPROCESSING_FAULT=call:N:end             the process ends where it makes the N-th call of that name
 //   MULTIPROCESSING_FAULT=call:cut:BYTES         each such read or write handles at most BYTES
 //   MULTIPROCESSING_FAULT_MARK=path              each failure that is injected adds one byte to this file
 //   MULTIPROCESSING_FORCE=name[,…]               fallbacks to take
@@ -28,6 +29,9 @@ namespace fault_plan {
 void fail(Call call, std::uint64_t n, Condition condition) noexcept;
 /// The first system call of the n-th call from now that can be interrupted is, before it does anything; once.
 void interrupt(Call call, std::uint64_t n) noexcept;
+/// The process ends, without a word and with this exit code, where it makes the n-th call from now.
+inline constexpr int ended_here = 86;
+void end(Call call, std::uint64_t n) noexcept;
 /// Reads or writes handle at most this many bytes until clear(); 0 takes the cut away.
 void cut(Call call, std::size_t bytes) noexcept;
 /// Forgets all of it, what came from the environment too, and sets every count to 0.
