@@ -33,6 +33,19 @@ extern "C" void* run_work(void* argument) {
   return nullptr;
 }
 
+// Of whole pages; never less than threads get anyway.
+void make_room_as_in_first(pthread_attr_t& attributes) noexcept {
+  constexpr std::size_t without_limit = std::size_t{8} << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_STACK, &limit) != 0) return;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto wanted =
+      limit.rlim_cur == RLIM_INFINITY ? without_limit : static_cast<std::size_t>(limit.rlim_cur);
+  std::size_t usual = 0;
+  if (pthread_attr_getstacksize(&attributes, &usual) == 0 && wanted > usual)
+    pthread_attr_setstacksize(&attributes, wanted / page * page);
+}
+
 }  // namespace
 
 int cpu_count() noexcept { return static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
@@ -73,13 +86,14 @@ std::optional<std::uint64_t> handle_limit() noexcept {
   return limit.rlim_cur;
 }
 
-Status run_in_background(std::function<void()> work) {
+Status run_in_background(std::function<void()> work, StackSize stack) {
   if (auto failure = fault_point(Call::run_in_background)) return *failure;
   auto argument = std::make_unique<Work>(std::move(work));
   pthread_attr_t attributes;
   if (const int failure = pthread_attr_init(&attributes))
     return posix::error_of(failure, "pthread_attr_init");
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (stack == StackSize::as_first) make_room_as_in_first(attributes);
   pthread_t thread;
   const int failure = [&] {
     const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask

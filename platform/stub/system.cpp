@@ -34,7 +34,7 @@ std::optional<int> thread_count() noexcept { return std::nullopt; }
 std::optional<int> open_handle_count() noexcept { return std::nullopt; }
 std::optional<std::uint64_t> handle_limit() noexcept { return std::nullopt; }
 
-Status run_in_background(std::function<void()>) {
+Status run_in_background(std::function<void()>, StackSize) {
   if (const auto fault = fault_point(Call::run_in_background)) return *fault;
   return not_supported("run_in_background");
 }

@@ -147,7 +147,8 @@ std::optional<int> open_handle_count() noexcept {
 
 std::optional<std::uint64_t> handle_limit() noexcept { return std::nullopt; }
 
-Status run_in_background(std::function<void()> work) {
+// Every thread has the stack that the program's header says, as the first one.
+Status run_in_background(std::function<void()> work, StackSize) {
   if (const auto fault = fault_point(Call::run_in_background)) return *fault;
   try {
     std::thread(std::move(work)).detach();

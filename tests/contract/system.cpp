@@ -45,6 +45,15 @@ const ChildFunction raises_in_background("raises_in_background", [](ChildContext
   return 33;
 });
 
+/// Goes so many bytes down.
+std::size_t stack_used(std::size_t bytes) {
+  volatile char room[1024];
+  room[0] = static_cast<char>(bytes % 7);
+  if (bytes < sizeof room) return static_cast<std::size_t>(room[0]);
+  const auto below = stack_used(bytes - sizeof room);
+  return below + static_cast<std::size_t>(room[0]);
+}
+
 }  // namespace
 
 TEST_SUITE("contract.system") {
@@ -133,6 +142,14 @@ TEST_SUITE("contract.system") {
     const auto held = std::make_shared<int>(1);
     must(run_in_background([held] {}));
     CHECK(eventually([&] { return held.use_count() == 1; }));
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a thread in the background has as much stack as the first one, if it is to") {
+    const auto depth = std::make_shared<std::promise<std::size_t>>();
+    auto future = depth->get_future();
+    must(run_in_background([depth] { depth->set_value(stack_used(std::size_t{3} << 19)); },
+                           StackSize::as_first));
+    CHECK(future.get() == stack_used(std::size_t{3} << 19));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a thread in the background takes no signals") {

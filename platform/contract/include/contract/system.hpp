@@ -47,8 +47,12 @@ void set_process_title(const std::string& title) noexcept;
 /// How many handles this process may have open at once; nullopt without limit.
 [[nodiscard]] std::optional<std::uint64_t> handle_limit() noexcept;
 
+/// The stack of a thread: what the system gives threads, which is little on some, or at least as much as the
+/// program's first one may use; 8 MiB where that has no limit.
+enum class StackSize : std::uint8_t { usual, as_first };
+
 /// Runs `work` in a detached thread that takes no signals. `work` must not throw. Errors: out_of_processes,
 /// out_of_memory.
-[[nodiscard]] Status run_in_background(std::function<void()> work);
+[[nodiscard]] Status run_in_background(std::function<void()> work, StackSize stack = StackSize::usual);
 
 }  // namespace multiprocessing::platform
