@@ -86,6 +86,7 @@ void PoolCore::assign(Worker& worker, Assignment next) {
   append_frame(worker.out, frame, next.job->function().state, next.chunk.items);
   next.wire_size = worker.out.size() - before;
   next.microseconds = 0;
+  next.clock_runs = false;
   worker.unread += next.wire_size;
   worker.sent.push_back(std::move(next));
   ++worker.assigned;
@@ -108,9 +109,8 @@ void PoolCore::dispatch() {
         may_take_more = false;
         break;
       }
-      const bool is_head = worker->sent.empty();
+      if (worker->sent.empty()) worker->head_deadline = platform::Deadline::never();
       assign(*worker, std::move(next));
-      if (is_head) begin_head(worker);
       may_take_more = may_take_more || worker->depth() > level;
     }
     if (!may_take_more) break;
@@ -118,6 +118,7 @@ void PoolCore::dispatch() {
   bool all_written = true;
   for (const auto& worker : workers_) {
     if (!worker->flush()) give_up(worker);
+    start_clock(worker);
     all_written = all_written && worker->out.empty();
   }
   if (!all_written) dispatch_later();
@@ -134,7 +135,14 @@ void PoolCore::dispatch_later() {
   }));
 }
 
+// A worker begins a task when it has all of it, which takes its time where there is much of it.
+void PoolCore::start_clock(const std::shared_ptr<Worker>& worker) {
+  if (worker->sent.empty() || worker->sent.front().clock_runs) return;
+  if (worker->sent.front().number <= worker->written) begin_head(worker);
+}
+
 void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
+  worker->sent.front().clock_runs = true;
   if (worker->doomed) return;
   const auto& timeout = worker->sent.front().job->options().timeout;
   worker->head_deadline = runtime::deadline_after(timeout);

@@ -1,11 +1,12 @@
-// The channels between a pool and its workers, of which a child that the library forks keeps none but its
-// own.
+// The channels between a pool and its workers, and what wakes those who write to them, of which a child that
+// the library forks keeps none but its own channel.
 #pragma once
 
 #include <memory>
 #include <utility>
 
 #include "contract/channel.hpp"
+#include "contract/wait.hpp"
 
 namespace multiprocessing::runtime {
 
@@ -13,6 +14,9 @@ namespace multiprocessing::runtime {
 /// number of one that is closed: do not let go of the last reference with it held. Throws OSError.
 [[nodiscard]] std::pair<std::shared_ptr<platform::Channel>, std::shared_ptr<platform::Channel>>
 open_pool_channel();
+
+/// As they are opened and closed. Throws OSError.
+[[nodiscard]] std::shared_ptr<platform::Wakeup> open_pool_wakeup();
 
 /// While this lives a child that this thread forks keeps `channel`.
 class KeptByChild {

@@ -5,13 +5,12 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
 #include "own_thread.hpp"
-#include "support/errors.hpp"
+#include "pool_channels.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -23,9 +22,13 @@ constexpr std::size_t written_at_once = 32 * 1024;
 
 struct Feeder::State {
   std::shared_ptr<platform::Channel> channel;
-  std::optional<platform::Wakeup> give_up;
+  std::shared_ptr<platform::Wakeup> give_up;
   mutable std::mutex mutex;
-  std::deque<std::vector<std::byte>> queue;
+  struct Part {
+    std::vector<std::byte> bytes;
+    std::function<void()> written;
+  };
+  std::deque<Part> queue;
   bool running = false;
   bool broken = false;
   std::function<void()> then;
@@ -39,22 +42,22 @@ struct Feeder::State {
 
 Feeder::Feeder(std::shared_ptr<platform::Channel> channel) : state_(std::make_shared<State>()) {
   state_->channel = std::move(channel);
-  state_->give_up = value_or_throw(platform::Wakeup::create(), "a pool");
+  state_->give_up = open_pool_wakeup();
 }
 
-bool Feeder::push(std::vector<std::byte>& bytes) {
+bool Feeder::push(std::vector<std::byte>& bytes, std::function<void()> written) {
   const std::lock_guard lock(state_->mutex);
   if (!state_->running && !platform::run_in_background([self = shared_from_this()] { self->run(); }))
     return false;
   state_->running = true;
-  state_->queue.push_back(std::exchange(bytes, {}));
+  state_->queue.push_back({std::exchange(bytes, {}), std::move(written)});
   return true;
 }
 
 void Feeder::run() noexcept {
   const OwnThread counted;
   for (;;) {
-    std::vector<std::byte> bytes;
+    State::Part part;
     {
       std::unique_lock lock(state_->mutex);
       if (state_->queue.empty() || state_->broken) {
@@ -66,10 +69,12 @@ void Feeder::run() noexcept {
         if (then) then();
         return;
       }
-      bytes = std::move(state_->queue.front());
+      part = std::move(state_->queue.front());
       state_->queue.pop_front();
     }
-    const auto written = state_->channel->write_all(bytes, platform::Deadline::never(), &*state_->give_up);
+    const auto written =
+        state_->channel->write_all(part.bytes, platform::Deadline::never(), state_->give_up.get());
+    if (written && part.written) part.written();
     if (written) continue;
     // Whoever reads no more has ended, or closed its end; the pool sees either by itself.
     const std::lock_guard lock(state_->mutex);
@@ -96,16 +101,22 @@ void Feeder::stop(std::function<void()> then) {
   then();
 }
 
+// Without a time limit nobody needs to know.
+std::function<void()> PoolWorker::when_written(std::uint64_t number) const {
+  if (sent.empty() || sent.back().job->options().timeout.is_infinite()) return nullptr;
+  return [note = note_written, number] { note(number); };
+}
+
 bool PoolWorker::flush() noexcept try {
   if (out.empty()) return true;
   const auto last = sent.empty() ? flushed : sent.back().number;
   if (unread <= written_at_once && !feeder->busy()) {
     constexpr std::chrono::seconds never_needed(1);
-    const auto written = channel->write_all(out, platform::Deadline::after(never_needed));
+    const auto all = channel->write_all(out, platform::Deadline::after(never_needed));
     out.clear();
-    if (!written) return false;
-    flushed = last;
-  } else if (feeder->push(out)) {
+    if (!all) return false;
+    flushed = written = last;
+  } else if (feeder->push(out, when_written(last))) {
     flushed = last;
   }
   return true;

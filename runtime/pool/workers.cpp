@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -54,6 +55,18 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
   auto worker = std::make_shared<Worker>();
   worker->channel = std::move(ours);
   worker->feeder = std::make_shared<runtime::Feeder>(worker->channel);
+  worker->note_written = [pool = weak_from_this(), weak = std::weak_ptr(worker)](std::uint64_t number) {
+    const auto tell = [pool, weak, number] {
+      const auto self = pool.lock();
+      const auto waiting = weak.lock();
+      if (self != nullptr && waiting != nullptr) self->on_written(waiting, number);
+    };
+    try {
+      runtime::reactor().post(tell);
+    } catch (const std::bad_alloc&) {
+      tell();
+    }
+  };
   ProcessOptions options;
   options.name = worker_name(settings_);
   options.daemon = !settings_.executor;
@@ -99,7 +112,9 @@ int PoolCore::missing() const {
 
 void PoolCore::replace_missing() {
   if (keeping_up_ || missing() <= 0) return;
-  const auto begun = platform::run_in_background([self = shared_from_this()] { self->keep_up(); });
+  // A worker that is forked there goes on with that thread's stack.
+  const auto begun = platform::run_in_background([self = shared_from_this()] { self->keep_up(); },
+                                                 platform::StackSize::as_first);
   keeping_up_ = static_cast<bool>(begun);
   if (begun) return;
   // No thread to be had now: later.
@@ -226,6 +241,13 @@ void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadli
 }
 
 // ---- the reactor's callbacks
+
+void PoolCore::on_written(const std::shared_ptr<Worker>& worker, std::uint64_t number) {
+  const std::scoped_lock lock(mutex_);
+  if (worker->gone) return;
+  worker->written = std::max(worker->written, number);
+  start_clock(worker);
+}
 
 bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
   Deliveries deliveries;

@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "contract/image.hpp"
 #include "contract/process.hpp"
+#include "contract/system.hpp"
 #include "test_support/leak_check.hpp"
 
 namespace backend_pools {
@@ -43,7 +46,54 @@ void busy_program(mp::Connection line) {
   pool.map([](int) { return pid_and_hang(*line_of_worker); }, std::vector{0, 1}, 1);
 }
 
+int handles() { return mp::platform::open_handle_count().value_or(0); }
+
+/// Comes to a value that nobody can work out without having been that deep.
+std::size_t deep(std::size_t bytes) {
+  volatile char room[1024];
+  room[0] = static_cast<char>(bytes % 7);
+  if (bytes < sizeof room) return static_cast<std::size_t>(room[0]);
+  const auto below = deep(bytes - sizeof room);
+  return below + static_cast<std::size_t>(room[0]);
+}
+
 TEST_SUITE("backend.pools") {
+  TEST_CASE("a forked worker has no more open than one that is alone, whoever was there before it") {
+    CHECK(mp::Pool(1, {.context = "fork"}).apply(square, 2) == 4);  // makes what a program keeps
+    const int alone = mp::Pool(1, {.context = "fork"}).apply(handles);
+    mp::Pool pool(6, {.context = "fork"});
+    for (int round = 0; round < 3; ++round) {
+      for (const int each : pool.map([](int) { return handles(); }, std::vector<int>(60), 1))
+        CHECK(each == alone);
+      CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
+    }
+  }
+
+  TEST_CASE("the time of a task begins when its worker has its input") {
+    using namespace std::chrono_literals;
+    constexpr std::size_t large = std::size_t{8} << 20;
+    mp::Pool pool(1);
+    const pid_t worker = pool.apply([] { return *mp::current_process().pid(); });
+    REQUIRE(kill(worker, SIGSTOP) == 0);
+    const auto size = pool.apply_async(
+        mp::TaskOptions{.timeout = 10s}, [](const std::vector<char>& input) { return input.size(); },
+        std::vector<char>(large));
+    CHECK_FALSE(size.wait(12s));
+    REQUIRE(kill(worker, SIGCONT) == 0);
+    CHECK(size.get() == large);
+    CHECK(pool.apply([] { return *mp::current_process().pid(); }) == worker);
+  }
+
+  TEST_CASE("a worker that takes the place of another may recurse as deep as the first") {
+    constexpr std::size_t bytes = std::size_t{3} << 20;
+    mp::Pool pool(1, {.context = "fork"});
+    const auto first = pool.apply(deep, bytes);
+    for (int i = 0; i < 3; ++i) {
+      CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
+      CHECK(pool.apply(deep, bytes) == first);
+    }
+  }
+
   TEST_CASE("an interrupt from the terminal ends a program and its workers") {
     for (const auto& method : mp::get_all_start_methods()) {
       INFO("start method: ", method);

@@ -95,6 +95,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   [[nodiscard]] bool next_may_run_behind(const Assignment& last) const;
   void assign(Worker& worker, Assignment next);
   const Function& function_of(const runtime::PoolJob& job);
+  void start_clock(const std::shared_ptr<Worker>& worker);
   void begin_head(const std::shared_ptr<Worker>& worker);
   void set_timer(const std::shared_ptr<Worker>& worker);
   void retire_if_done(Worker& worker);
@@ -117,6 +118,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void doom(const std::shared_ptr<Worker>& worker);
   void give_up(const std::shared_ptr<Worker>& worker);
   bool on_input(const std::shared_ptr<Worker>& worker);
+  void on_written(const std::shared_ptr<Worker>& worker, std::uint64_t number);
   bool on_ended(const std::shared_ptr<Worker>& worker);
   void on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for);
   void time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for, Deliveries& deliveries);

@@ -28,6 +28,7 @@ struct Assignment {
   std::uint32_t done = 0;     ///< items whose results are known
   unsigned kills = 0;         ///< workers that died of the item after those
   bool one_by_one = false;    ///< so that the item a worker dies of is known
+  bool clock_runs = false;    ///< of the time limit of the item after those
   std::size_t wire_size = 0;  ///< bytes in the channel until its result comes
   std::uint64_t microseconds = 0;
 
@@ -39,8 +40,9 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
  public:
   /// Throws OSError.
   explicit Feeder(std::shared_ptr<platform::Channel> channel);
-  /// Takes the bytes, to be written in order; false if there is no thread for them.
-  [[nodiscard]] bool push(std::vector<std::byte>& bytes);
+  /// Takes the bytes, to be written in order; false if there is no thread for them. `written`, which may be
+  /// empty, is called in that thread once they are.
+  [[nodiscard]] bool push(std::vector<std::byte>& bytes, std::function<void()> written);
   [[nodiscard]] bool busy() const;
   /// Gives up what was not written; `then` is called when no thread writes any more.
   void stop(std::function<void()> then);
@@ -65,12 +67,15 @@ struct PoolWorker {
   bool gone = false;
   std::deque<Assignment> sent;  ///< the first is being run
   std::size_t assigned = 0;     ///< chunks in all
-  std::uint64_t flushed = 0;    ///< the last assignment that was written to it
+  std::uint64_t flushed = 0;    ///< the last assignment that is written to it, or was given to its feeder
+  std::uint64_t written = 0;    ///< the last one of which the pool knows that all of it is in the channel
   std::vector<bool> knows;      ///< functions by number
   TaskFrameReader reader;
   std::vector<std::byte> out;  ///< to be written
   std::size_t unread = 0;      ///< bytes that it may not have read yet
   std::shared_ptr<Feeder> feeder;
+  std::function<void(std::uint64_t)>
+      note_written;   ///< called by the feeder's thread, of one with a time limit
   double pace = 1e9;  ///< microseconds a chunk, a moving average
   platform::Deadline head_deadline = platform::Deadline::never();
   platform::Deadline timer_at = platform::Deadline::never();
@@ -87,6 +92,9 @@ struct PoolWorker {
   /// Writes what is in `out` without waiting for the worker; what cannot be written now stays there. False:
   /// the channel is broken.
   bool flush() noexcept;
+
+ private:
+  [[nodiscard]] std::function<void()> when_written(std::uint64_t number) const;
 };
 
 }  // namespace multiprocessing::runtime
