@@ -16,8 +16,10 @@ class ByteView {
  public:
   ByteView() noexcept = default;
   ByteView(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
-  ByteView(std::span<const unsigned char> bytes) noexcept : bytes_(std::as_bytes(bytes)) {}
-  ByteView(std::string_view text) noexcept : bytes_(std::as_bytes(std::span(text.data(), text.size()))) {}
+  ByteView(std::span<const unsigned char> bytes) noexcept
+      : bytes_(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()) {}
+  ByteView(std::string_view text) noexcept
+      : bytes_(reinterpret_cast<const std::byte*>(text.data()), text.size()) {}
   ByteView(const char* text) noexcept : ByteView(std::string_view(text)) {}
   template <class Container>
   requires(std::convertible_to<const Container&, std::span<const std::byte>> ||

@@ -6,7 +6,6 @@
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/stop_token.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>

@@ -22,5 +22,3 @@
 #include <multiprocessing/task.hpp>
 #include <multiprocessing/timeout.hpp>
 #include <multiprocessing/wait.hpp>
-
-#include <chrono>  // time spans are written in its units

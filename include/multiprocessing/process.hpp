@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -52,6 +53,9 @@ struct ChildTarget {
   std::string type_name;  ///< for messages
   bool is_object = false;
 };
+
+/// Throws TypeError: an object whose class is derived from the one that the child could make.
+[[noreturn]] MULTIPROCESSING_EXPORT void refuse_derived_class(std::string_view class_of_child);
 
 template <class F>
 concept process_target =
@@ -176,11 +180,7 @@ class ProcessOf : public Process {
 
  protected:
   [[nodiscard]] detail::ChildTarget child_target() const override {
-    if (typeid(*this) != typeid(Derived))
-      throw TypeError(
-          std::string("start(): the class is derived further from ProcessOf<") +
-          std::string(detail::type_name<Derived>()) +
-          "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
+    if (typeid(*this) != typeid(Derived)) detail::refuse_derived_class(detail::type_name<Derived>());
     return {{&detail::object_descriptor<Derived>, nullptr}, std::string(detail::type_name<Derived>()), true};
   }
   void encode_for_child(detail::Encoder& encoder) const override {
@@ -244,9 +244,8 @@ class MULTIPROCESSING_EXPORT SpawnProcess : public Process {
   requires detail::process_target<F> SpawnProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options),
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
-  SpawnProcess() : SpawnProcess(ProcessOptions{}) {}
-  explicit SpawnProcess(ProcessOptions options)
-      : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options), nullptr) {}
+  SpawnProcess();
+  explicit SpawnProcess(ProcessOptions options);
   SpawnProcess(SpawnProcess&&) noexcept = default;
   SpawnProcess& operator=(SpawnProcess&&) noexcept = default;
   ~SpawnProcess() override;
@@ -264,9 +263,8 @@ class MULTIPROCESSING_EXPORT ForkProcess : public Process {
   requires detail::process_target<F> ForkProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options),
                 detail::make_local_task(std::move(target), std::forward<Args>(args)...)) {}
-  ForkProcess() : ForkProcess(ProcessOptions{}) {}
-  explicit ForkProcess(ProcessOptions options)
-      : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options), nullptr) {}
+  ForkProcess();
+  explicit ForkProcess(ProcessOptions options);
   ForkProcess(ForkProcess&&) noexcept = default;
   ForkProcess& operator=(ForkProcess&&) noexcept = default;
   ~ForkProcess() override;
@@ -285,9 +283,8 @@ class MULTIPROCESSING_EXPORT ForkServerProcess : public Process {
   requires detail::process_target<F> ForkServerProcess(ProcessOptions options, F target, Args&&... args)
       : Process(detail::StartWith{"forkserver", "ForkServerProcess"}, std::move(options),
                 detail::make_task<false>(std::move(target), std::forward<Args>(args)...)) {}
-  ForkServerProcess() : ForkServerProcess(ProcessOptions{}) {}
-  explicit ForkServerProcess(ProcessOptions options)
-      : Process(detail::StartWith{"forkserver", "ForkServerProcess"}, std::move(options), nullptr) {}
+  ForkServerProcess();
+  explicit ForkServerProcess(ProcessOptions options);
   ForkServerProcess(ForkServerProcess&&) noexcept = default;
   ForkServerProcess& operator=(ForkServerProcess&&) noexcept = default;
   ~ForkServerProcess() override;

@@ -121,9 +121,23 @@ std::exception_ptr Process::exception() const {
   return std::make_exception_ptr(runtime::raised_exception(raised, 0, state.pid().value_or(0)));
 }
 
+SpawnProcess::SpawnProcess() : SpawnProcess(ProcessOptions{}) {}
+SpawnProcess::SpawnProcess(ProcessOptions options)
+    : Process(detail::StartWith{"spawn", "SpawnProcess"}, std::move(options), nullptr) {}
 SpawnProcess::~SpawnProcess() = default;
+ForkProcess::ForkProcess() : ForkProcess(ProcessOptions{}) {}
+ForkProcess::ForkProcess(ProcessOptions options)
+    : Process(detail::StartWith{"fork", "ForkProcess"}, std::move(options), nullptr) {}
 ForkProcess::~ForkProcess() = default;
+ForkServerProcess::ForkServerProcess() : ForkServerProcess(ProcessOptions{}) {}
+ForkServerProcess::ForkServerProcess(ProcessOptions options)
+    : Process(detail::StartWith{"forkserver", "ForkServerProcess"}, std::move(options), nullptr) {}
 ForkServerProcess::~ForkServerProcess() = default;
+
+void detail::refuse_derived_class(std::string_view class_of_child) {
+  throw TypeError("start(): the class is derived further from ProcessOf<" + std::string(class_of_child) +
+                  "> and the child could only make that; derive it from its own ProcessOf, or use \"fork\"");
+}
 
 // ---- the processes around this one
 

@@ -2,6 +2,7 @@
 // task begins, so that a task is never run twice because its result was lost.
 #include "worker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <multiprocessing/detail/chunk.hpp>

@@ -1,5 +1,6 @@
-// The part of the archive's byte core that need not be inline: growth, and the text of errors.
+// The parts of the archives that need not be inline: growth, the text of errors, what cereal keeps.
 #include <multiprocessing/detail/archive.hpp>
+#include <multiprocessing/detail/serialize.hpp>
 #include <multiprocessing/errors.hpp>
 
 #include <algorithm>
@@ -36,6 +37,9 @@ void Coder::rethrow_as_ours() const {
     std::throw_with_nested(SerializationError(describe(verb_, subject_) + ": an unknown exception"));
   }
 }
+
+Encoder::Encoder() noexcept : Coder("write") {}
+Encoder::~Encoder() = default;
 
 Encoder::Encoder(Encoder&& other) noexcept
     : Coder(other),
@@ -112,5 +116,11 @@ void Decoder::expect_end() const {
   if (remaining() != 0)
     fail(std::to_string(remaining()) + " bytes too many at byte " + std::to_string(position_));
 }
+
+OutputArchive::OutputArchive(Encoder& encoder) : Base(this), encoder_(encoder) {}
+OutputArchive::~OutputArchive() = default;
+
+InputArchive::InputArchive(Decoder& decoder) : Base(this), decoder_(decoder) {}
+InputArchive::~InputArchive() = default;
 
 }  // namespace multiprocessing::detail

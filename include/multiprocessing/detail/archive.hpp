@@ -119,7 +119,8 @@ class Nested {
 /// Collects bytes. Not thread-safe. After an exception its content is unspecified until clear().
 class MULTIPROCESSING_EXPORT Encoder : public Coder {
  public:
-  Encoder() noexcept : Coder("write") {}
+  Encoder() noexcept;
+  ~Encoder();
   Encoder(Encoder&&) noexcept;
   Encoder& operator=(Encoder&&) noexcept;
 
@@ -186,7 +187,7 @@ class MULTIPROCESSING_EXPORT Decoder : public Coder {
   /// The next bytes, in place.
   std::span<const std::byte> take(std::size_t size) {
     if (size > remaining()) fail_short(size);
-    const std::span<const std::byte> bytes = bytes_.subspan(position_, size);
+    const std::span<const std::byte> bytes(bytes_.data() + position_, size);
     position_ += size;
     return bytes;
   }

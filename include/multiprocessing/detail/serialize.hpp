@@ -4,6 +4,7 @@
 #pragma once
 
 #include <multiprocessing/detail/archive.hpp>
+#include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/kind.hpp>
 #include <multiprocessing/detail/sendable.hpp>
 
@@ -84,7 +85,11 @@ class OutputArchive : public ::cereal::OutputArchive<OutputArchive, ::cereal::Al
   using Base = ::cereal::OutputArchive<OutputArchive, ::cereal::AllowEmptyClassElision>;
 
  public:
-  explicit OutputArchive(Encoder& encoder) : Base(this), encoder_(encoder) {}
+  // Defined in the library: what cereal's base keeps would be compiled by every user.
+  MULTIPROCESSING_EXPORT explicit OutputArchive(Encoder& encoder);
+  MULTIPROCESSING_EXPORT ~OutputArchive();
+  OutputArchive(const OutputArchive&) = delete;
+  OutputArchive& operator=(const OutputArchive&) = delete;
 
   template <class... Types>
   OutputArchive& operator()(Types&&... values) {
@@ -157,7 +162,10 @@ class InputArchive : public ::cereal::InputArchive<InputArchive, ::cereal::Allow
   using Base = ::cereal::InputArchive<InputArchive, ::cereal::AllowEmptyClassElision>;
 
  public:
-  explicit InputArchive(Decoder& decoder) : Base(this), decoder_(decoder) {}
+  MULTIPROCESSING_EXPORT explicit InputArchive(Decoder& decoder);
+  MULTIPROCESSING_EXPORT ~InputArchive();
+  InputArchive(const InputArchive&) = delete;
+  InputArchive& operator=(const InputArchive&) = delete;
 
   template <class... Types>
   InputArchive& operator()(Types&&... values) {

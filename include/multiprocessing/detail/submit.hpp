@@ -6,7 +6,6 @@
 #include <multiprocessing/detail/task_range.hpp>
 #include <multiprocessing/errors.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>

@@ -5,9 +5,7 @@
 #include <multiprocessing/errors.hpp>
 #include <multiprocessing/outcome.hpp>
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -52,7 +50,7 @@ class ThreadStreamState final : public LazyInputs,
       const auto remaining = left.remaining().nanoseconds();
       if (remaining.count() <= 0) throw TimeoutError("no outcome within the time; nothing is lost");
       constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
-      arrived_.wait_for(lock, (std::min)(remaining, slice));
+      arrived_.wait_for(lock, remaining < slice ? remaining : slice);
     }
   }
 
