@@ -73,6 +73,17 @@ Status wait_one(RawHandle handle, Deadline deadline) noexcept {
   return {};
 }
 
+Result<std::size_t> wait_either(RawHandle first, RawHandle second, Deadline deadline) noexcept {
+  if (auto failure = fault_point(Call::wait_either)) return *failure;
+  if (first < 0 || second < 0) return not_a_handle;
+  pollfd entries[] = {{posix::to_fd(first), POLLIN, 0}, {posix::to_fd(second), POLLIN, 0}};
+  if (auto status = poll_until(entries, 2, deadline); !status) return status.error();
+  if (((entries[0].revents | entries[1].revents) & POLLNVAL) != 0) return not_a_handle;
+  if (entries[0].revents != 0) return std::size_t{0};
+  if (entries[1].revents != 0) return std::size_t{1};
+  return Error{Condition::timed_out, 0, "poll"};
+}
+
 Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, Deadline deadline) {
   if (auto failure = fault_point(Call::wait_any)) return *failure;
   if (handles.empty()) return std::vector<std::size_t>();

@@ -11,6 +11,11 @@ Status wait_one(RawHandle, Deadline) noexcept {
   return not_supported("wait_one");
 }
 
+Result<std::size_t> wait_either(RawHandle, RawHandle, Deadline) noexcept {
+  if (const auto fault = fault_point(Call::wait_either)) return *fault;
+  return not_supported("wait_either");
+}
+
 Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, Deadline) {
   if (const auto fault = fault_point(Call::wait_any)) return *fault;
   if (handles.empty()) return std::vector<std::size_t>();

@@ -7,6 +7,7 @@
 #include "contract/wait.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <unordered_map>
 
@@ -102,6 +103,14 @@ Status wait_one(RawHandle handle, Deadline deadline) noexcept {
   const auto ready = wait_for_first(std::span(&waited, 1), deadline);
   if (!ready) return ready.error();
   return {};
+}
+
+Result<std::size_t> wait_either(RawHandle first, RawHandle second, Deadline deadline) noexcept {
+  if (const auto fault = fault_point(Call::wait_either)) return *fault;
+  if (!is_kernel_handle(first) || !is_kernel_handle(second)) return mistake("wait_either");
+  // The system refuses one handle that is there twice.
+  const std::array waited = {native(first), native(second)};
+  return wait_for_first(std::span(waited).first(first == second ? 1 : 2), deadline);
 }
 
 Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, Deadline deadline) {

@@ -1,10 +1,7 @@
 // The state of this process, and the thread that watches a child's parent.
 #include "launch/self.hpp"
 
-#include <array>
-#include <chrono>
 #include <mutex>
-#include <new>
 #include <utility>
 
 #include "contract/crypto.hpp"
@@ -31,20 +28,14 @@ ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity pare
                        platform::Handle sentinel) noexcept
     : channel_(std::move(channel)), parent_(parent), parent_sentinel_(std::move(sentinel)) {}
 
+// Takes no memory: a process that has none left ends with its parent all the same.
 bool ParentLink::wait_for_more() noexcept {
   if (parent_is_gone_) return false;
-  const std::array handles = {channel_.readable(), parent_sentinel_.get()};
-  const auto watched = std::span(handles).first(parent_sentinel_ ? 2 : 1);
-  try {
-    const auto ready = platform::wait_any(watched, platform::Deadline::never());
-    // What the parent sent before it died is still to be read.
-    return ready && !ready->empty() && ready->front() == 0;
-  } catch (const std::bad_alloc&) {
-    // To wait for one takes no memory: for each in turn, until there is some again.
-    constexpr auto turn = std::chrono::milliseconds(100);
-    if (platform::wait_one(channel_.readable(), platform::Deadline::after(turn))) return true;
-    return !parent_sentinel_ || !platform::wait_one(parent_sentinel_.get(), platform::Deadline::after(turn));
-  }
+  const auto channel = channel_.readable();
+  const auto sentinel = parent_sentinel_ ? parent_sentinel_.get() : channel;
+  const auto ready = platform::wait_either(channel, sentinel, platform::Deadline::never());
+  // What the parent sent before it died is still to be read.
+  return ready && *ready == 0;
 }
 
 bool ParentLink::wait_until_readable() noexcept {

@@ -60,6 +60,13 @@ Outcome make_wait_one(Ready ready) {
   return outcome(wait_one(wakeup.waitable(), patience()));
 }
 
+Outcome make_wait_either(Ready ready) {
+  const Wakeup wakeup = must(Wakeup::create());
+  wakeup.notify();
+  ready();
+  return outcome(wait_either(wakeup.waitable(), wakeup.waitable(), patience()));
+}
+
 Outcome make_wait_any(Ready ready) {
   const Wakeup wakeup = must(Wakeup::create());
   wakeup.notify();
@@ -274,6 +281,8 @@ std::function<Outcome(Ready)> maker_of(Call call) {
       return make_duplicate_handle;
     case Call::wait_one:
       return make_wait_one;
+    case Call::wait_either:
+      return make_wait_either;
     case Call::wait_any:
       return make_wait_any;
     case Call::wakeup_create:
@@ -420,8 +429,9 @@ TEST_SUITE("contract.faults") {
 
   TEST_CASE_FIXTURE(LeakCheck, "a call that is interrupted goes on") {
     const CleanPlan clean;
-    for (const Call call : {Call::wait_one, Call::wait_any, Call::wait_set_wait, Call::channel_read,
-                            Call::channel_write, Call::send_handles, Call::receive_handles}) {
+    for (const Call call :
+         {Call::wait_one, Call::wait_either, Call::wait_any, Call::wait_set_wait, Call::channel_read,
+          Call::channel_write, Call::send_handles, Call::receive_handles}) {
       CAPTURE(std::string(fault_row(call).name));
       if (!can_be_made(call)) continue;
       fault_plan::clear();

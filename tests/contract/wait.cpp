@@ -51,6 +51,23 @@ TEST_SUITE("contract.wait") {
     CHECK(outcome(wait_one(wakeup.waitable(), Deadline::never())) == success);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "waiting for either of two handles tells which one is ready, the first if both are") {
+    const Many two(2);
+    const RawHandle a = two.handles[0], b = two.handles[1];
+    CHECK(outcome(wait_either(a, b, Deadline::now())) == Condition::timed_out);
+    two.wakeups[1].notify();
+    CHECK(must(wait_either(a, b, Deadline::never())) == 1);
+    CHECK(must(wait_either(b, a, Deadline::never())) == 0);
+    two.wakeups[0].notify();
+    CHECK(must(wait_either(a, b, Deadline::now())) == 0);
+    CHECK(must(wait_either(b, a, Deadline::now())) == 0);
+    CHECK(must(wait_either(b, b, Deadline::now())) == 0);
+    CHECK(outcome(wait_either(a, no_handle, Deadline::now())) == Condition::invalid_argument);
+    CHECK(outcome(wait_either(no_handle, a, Deadline::now())) == Condition::invalid_argument);
+    CHECK(outcome(wait_either(a, closed_handle(), Deadline::now())) == Condition::invalid_argument);
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "readiness stays until what caused it is consumed") {
     const Wakeup wakeup = must(Wakeup::create());
     wakeup.notify();

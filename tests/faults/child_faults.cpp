@@ -20,14 +20,14 @@ namespace platform = multiprocessing::platform;
 
 /// What a spawned child that does nothing of its own asks of its system.
 constexpr std::array<std::string_view, 9> made_by_children = {
-    "channel_adopt", "channel_read",      "channel_write",    "resolve",      "wait_any",
+    "channel_adopt", "channel_read",      "channel_write",    "resolve",      "wait_either",
     "open_sentinel", "run_in_background", "arm_crash_report", "end_with_peer"};
 
 /// Looks for a stop request, and gives the thread that follows the parent the time to begin with it.
 int answer() {
   if (mp::stop_token().stop_requested()) return 1;
-  const bool watched =
-      mp::test_support::eventually([] { return platform::fault_plan::count(platform::Call::wait_any) > 0; });
+  const bool watched = mp::test_support::eventually(
+      [] { return platform::fault_plan::count(platform::Call::wait_either) > 0; });
   return watched ? 42 : 0;
 }
 

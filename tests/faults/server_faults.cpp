@@ -26,30 +26,19 @@ namespace mp = multiprocessing;
 namespace platform = multiprocessing::platform;
 
 /// What a server asks of its system before and while it serves one child, and that child.
-constexpr std::array<std::string_view, 20> made_by_servers = {"wait_any",
-                                                              "wait_set_create",
-                                                              "wait_set_add",
-                                                              "wait_set_wait",
-                                                              "channel_adopt",
-                                                              "channel_read",
-                                                              "channel_write",
-                                                              "send_handles",
-                                                              "receive_handles",
-                                                              "fork_process",
-                                                              "arm_crash_report",
-                                                              "end_with_peer",
-                                                              "run_in_background",
-                                                              "resolve",
-                                                              "bind_standard_streams",
-                                                              "replace_environment",
-                                                              "change_priority",
-                                                              "change_working_directory",
-                                                              "open_sentinel",
-                                                              "identify"};
+constexpr std::array<std::string_view, 20> made_by_servers = {
+    "wait_either",         "wait_set_create",  "wait_set_add",
+    "wait_set_wait",       "channel_adopt",    "channel_read",
+    "channel_write",       "send_handles",     "receive_handles",
+    "fork_process",        "arm_crash_report", "end_with_peer",
+    "run_in_background",   "resolve",          "bind_standard_streams",
+    "replace_environment", "change_priority",  "change_working_directory",
+    "open_sentinel",       "identify"};
 
 /// Those of them that depend on how the system watches processes.
 bool may_be_made(std::string_view name) {
-  return name == "open_sentinel" || name == "identify" || name == "wait_any" || name == "run_in_background";
+  return name == "open_sentinel" || name == "identify" || name == "wait_either" ||
+         name == "run_in_background";
 }
 
 /// Makes a plan in the process that calls it.

@@ -270,6 +270,7 @@ struct Unreached {
 
 std::vector<Unreached> unreached() {
   std::vector<Unreached> list = {
+      {"wait_either", "", "made by the thread that watches a parent: faults.child_faults", false},
       {"duplicate_handle", "", "only connections are duplicated; contract.faults", false},
       {"send_handles", "spawn", "only connections travel; contract.faults"},
       {"send_handles", "fork", "only connections travel; contract.faults"},

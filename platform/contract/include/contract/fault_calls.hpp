@@ -14,6 +14,7 @@ namespace multiprocessing::platform {
 enum class Call : std::uint8_t {
   duplicate_handle,
   wait_one,
+  wait_either,
   wait_any,
   wakeup_create,
   wait_set_create,
@@ -76,6 +77,7 @@ constexpr FaultRow row(Call call, const char* name, Conditions... conditions) {
 inline constexpr std::array fault_table = {
     detail::row(Call::duplicate_handle, "duplicate_handle", Condition::out_of_handles),
     detail::row(Call::wait_one, "wait_one", Condition::out_of_memory),
+    detail::row(Call::wait_either, "wait_either", Condition::out_of_memory),
     detail::row(Call::wait_any, "wait_any", Condition::out_of_memory, Condition::out_of_handles),
     detail::row(Call::wakeup_create, "wakeup_create", Condition::out_of_handles, Condition::out_of_memory),
     detail::row(Call::wait_set_create, "wait_set_create", Condition::out_of_handles,
