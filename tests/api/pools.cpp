@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <numeric>
 #include <ranges>
 #include <set>
@@ -287,9 +288,10 @@ TEST_SUITE("api.pools") {
     CHECK(at_once == 9);
     auto failing = pool.apply_async(odd_only, 2);
     auto [ours, theirs] = mp::Pipe();
-    auto& answer = theirs;
+    // The callback's thread may still be in send() when its message has come.
+    const auto answer = std::make_shared<mp::Connection>(std::move(theirs));
     failing.on_success([](int) { FAIL("no result"); });
-    failing.on_error([&answer](std::exception_ptr) { answer.send(1); });
+    failing.on_error([answer](std::exception_ptr) { answer->send(1); });
     CHECK(ours.recv<int>() == 1);
 
     std::vector<std::function<void()>> posted;
