@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common.hpp"
+#include "peers.hpp"
 #include "pipes.hpp"
 
 namespace mp = multiprocessing;
@@ -64,6 +65,15 @@ Row row(const std::string& name, std::size_t size, int times, Way way) {
           .peer = python(size, times, way, false)};
 }
 
+/// The same beside MPI, whose ranks look for messages without a pause.
+Row beside_mpi(const std::string& name, std::size_t size, int times, Way way) {
+  return {.work = name,
+          .ours = ours(size, times, way),
+          .peer = mpi(2, "pipe " + std::to_string(size) + " " + std::to_string(times) +
+                             (way == Way::round_trip ? " round" : " one")),
+          .peer_name = "OpenMPI"};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -86,6 +96,9 @@ int main(int argc, char** argv) {
   rows.back().at_least_peer = 4;
   rows.push_back(row("Pipe, 16 MiB one way", 16 * mebibyte, long_ones / 3, Way::one_way));
   rows.back().at_least_peer = 3;
+  rows.push_back(beside_mpi("Pipe, 1 B there and back", 1, short_ones, Way::round_trip));
+  rows.push_back(beside_mpi("Pipe, 1 MiB there and back", mebibyte, long_ones, Way::round_trip));
+  rows.push_back(beside_mpi("Pipe, 16 MiB one way", 16 * mebibyte, long_ones / 3, Way::one_way));
   const int missed = print_table(rows, settings);
   std::printf("\n%d goals missed\n", missed);
 }

@@ -1,4 +1,6 @@
 // The floors on POSIX systems: the bare system calls, and Python as a peer.
+#include "floors_posix.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -31,22 +33,22 @@ Measure bare_spawn(std::vector<std::string> command) {
     std::vector<char*> arguments;
     for (const auto& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
     arguments.push_back(nullptr);
-    return seconds_of(10, [&] {
+    return seconds_if_done(10, [&] {
       pid_t pid = 0;
       int status = 0;
-      if (posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0)
-        waitpid(pid, &status, 0);
+      return posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0 &&
+             waitpid(pid, &status, 0) == pid && status == 0;
     });
   };
 }
 
 Measure bare_fork() {
   return [] {
-    return seconds_of(20, [] {
+    return seconds_if_done(20, [] {
       const pid_t pid = fork();
       if (pid == 0) _exit(0);
       int status = 0;
-      waitpid(pid, &status, 0);
+      return waitpid(pid, &status, 0) == pid && status == 0;
     });
   };
 }
@@ -60,16 +62,13 @@ extern "C" void* watch(void*) {
   _exit(1);
 }
 
+}  // namespace
+
 void watch_aside(int channel, int parent) {
-  watched[0] = {channel, POLLIN, 0};
+  watched[0] = {channel, 0, 0};  // its end alone: what comes is for another thread
   watched[1] = {parent, POLLIN, 0};
   pthread_t thread;
   pthread_create(&thread, nullptr, &watch, nullptr);
-}
-
-[[noreturn]] void supervised_child(int channel) {
-  watch_aside(channel, -1);
-  _exit(0);
 }
 
 int open_sentinel([[maybe_unused]] pid_t pid) {
@@ -80,56 +79,67 @@ int open_sentinel([[maybe_unused]] pid_t pid) {
 #endif
 }
 
-void wait_for_end(pid_t pid) {
-  const int sentinel = open_sentinel(pid);
-  if (sentinel >= 0) {
-    pollfd entry{sentinel, POLLIN, 0};
-    poll(&entry, 1, -1);
-    close(sentinel);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
+void wait_for(int sentinel) {
+  if (sentinel < 0) return;
+  pollfd entry{sentinel, POLLIN, 0};
+  poll(&entry, 1, -1);
+  close(sentinel);
 }
 
-}  // namespace
+bool wait_for_end(pid_t pid) {
+  wait_for(open_sentinel(pid));
+  int status = 0;
+  return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+bool send_record(int channel) {
+  const char record[record_size] = {};
+  return write(channel, record, sizeof record) == static_cast<ssize_t>(sizeof record);
+}
+
+bool answered(int channel) {
+  std::size_t length = 0;
+  char word[word_size];
+  for (ssize_t got = 0; (got = read(channel, word, sizeof word)) > 0;)
+    length += static_cast<std::size_t>(got);
+  return length == word_size;
+}
+
+bool answer_record(int channel) {
+  char record[record_size];
+  std::size_t filled = 0;
+  while (filled < sizeof record) {
+    const auto got = read(channel, record + filled, sizeof record - filled);
+    if (got <= 0) return false;
+    filled += static_cast<std::size_t>(got);
+  }
+  return write(channel, record, word_size) == static_cast<ssize_t>(word_size);
+}
 
 Measure bare_supervised_fork() {
   return [] {
-    return seconds_of(20, [] {
+    return seconds_if_done(20, [] {
       int ends[2];
-      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return;
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return false;
       const pid_t pid = fork();
       if (pid == 0) {
         close(ends[0]);
-        supervised_child(ends[1]);
+        watch_aside(ends[1], -1);
+        _exit(0);
       }
       close(ends[1]);
-      wait_for_end(pid);
+      const bool done = pid > 0 && wait_for_end(pid);
       close(ends[0]);
+      return done;
     });
   };
 }
 
-namespace {
-
-constexpr std::size_t record_size = 331;  // what the library sends for a function without arguments
-
-/// Sends the record, waits for the word that it came, and for the end.
-void supervise(pid_t pid, int channel) {
-  const char record[record_size] = {};
-  if (write(channel, record, sizeof record) != static_cast<ssize_t>(sizeof record)) return;
-  wait_for_end(pid);
-  char word[16];
-  while (read(channel, word, sizeof word) > 0) continue;
-}
-
-}  // namespace
-
 Measure bare_supervised_spawn(std::string self) {
   return [self = std::move(self)] {
-    return seconds_of(10, [&] {
+    return seconds_if_done(10, [&] {
       int ends[2];
-      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return;
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return false;
       fcntl(ends[0], F_SETFD, FD_CLOEXEC);
       std::string flag = "--end-supervised";
       std::string channel = std::to_string(ends[1]);
@@ -137,60 +147,16 @@ Measure bare_supervised_spawn(std::string self) {
       pid_t pid = 0;
       const int refused = posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments, environ);
       close(ends[1]);
-      if (refused == 0) supervise(pid, ends[0]);
+      const bool done = refused == 0 && send_record(ends[0]) && wait_for_end(pid) && answered(ends[0]);
       close(ends[0]);
+      return done;
     });
   };
 }
 
 void end_supervised(int channel) {
   watch_aside(channel, open_sentinel(getppid()));
-  char record[record_size];
-  std::size_t filled = 0;
-  while (filled < sizeof record) {
-    const auto got = read(channel, record + filled, sizeof record - filled);
-    if (got <= 0) _exit(2);
-    filled += static_cast<std::size_t>(got);
-  }
-  if (write(channel, record, 16) != 16) _exit(2);
-}
-
-namespace {
-
-[[noreturn]] void be_zygote(int requests) {
-  char byte = 0;
-  while (read(requests, &byte, 1) == 1) {
-    const pid_t pid = fork();
-    if (pid == 0) _exit(0);
-    int status = 0;
-    waitpid(pid, &status, 0);
-    if (write(requests, &byte, 1) != 1) break;
-  }
-  _exit(0);  // whoever asked is gone
-}
-
-/// The end of the socket over which it is asked.
-int start_zygote() {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
-  if (fork() == 0) {
-    close(ends[0]);
-    be_zygote(ends[1]);
-  }
-  close(ends[1]);
-  return ends[0];
-}
-
-}  // namespace
-
-Measure bare_zygote() {
-  return [] {
-    static const int zygote = start_zygote();
-    return seconds_of(20, [] {
-      char byte = 0;
-      if (write(zygote, &byte, 1) != 1 || read(zygote, &byte, 1) != 1) std::abort();
-    });
-  };
+  if (!answer_record(channel)) _exit(2);
 }
 
 std::vector<long long> copies_of_handle(long long handle, int count) {
@@ -213,12 +179,16 @@ void bare_wait(const std::vector<long long>& handles) {
   poll(polled.data(), polled.size(), -1);
 }
 
-std::optional<double> python_seconds(const std::string& script, const std::string& mode) {
-  std::FILE* output = popen(("python3 '" + script + "' " + mode + " 2>/dev/null").c_str(), "r");
+std::optional<double> program_seconds(const std::string& command) {
+  std::FILE* output = popen((command + " 2>/dev/null").c_str(), "r");
   if (output == nullptr) return std::nullopt;
   double seconds = 0;
   const bool read = std::fscanf(output, "%lf", &seconds) == 1;
   return pclose(output) == 0 && read ? std::optional(seconds) : std::nullopt;
+}
+
+std::optional<double> python_seconds(const std::string& script, const std::string& mode) {
+  return program_seconds("python3 '" + script + "' " + mode);
 }
 
 std::string machine() {

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "common.hpp"
+#include "peers.hpp"
+#include "plot.hpp"
 
 namespace mp = multiprocessing;
 using namespace benchmarks;
@@ -45,21 +47,32 @@ Measure python(const std::string& mode) {
 }
 
 /// Growth: seconds of a task with so many workers and tasks.
-void print_growth(bool quick) {
+void print_growth(const Settings& settings) {
+  constexpr int counts_of_workers[] = {1, 2, 4, 8};
+  std::vector<Curve> curves;
+  for (const int workers : counts_of_workers)
+    curves.push_back({std::to_string(workers) + (workers == 1 ? " worker" : " workers")});
   std::printf("\ntasks of map() with default chunks, ns a task\n\n| tasks |");
-  for (const int workers : {1, 2, 4, 8}) std::printf(" %d workers |", workers);
+  for (const Curve& curve : curves) std::printf(" %s |", curve.name.c_str());
   std::printf("\n|---|---|---|---|---|\n");
-  for (int count = 10; count <= (quick ? 1000 : 10'000'000); count *= 10) {
+  for (int count = 10; count <= (settings.quick ? 1000 : 10'000'000); count *= 10) {
     std::printf("| %d |", count);
     const auto inputs = numbers(count);
-    for (const int workers : {1, 2, 4, 8}) {
+    for (std::size_t i = 0; i < curves.size(); ++i) {
+      const int workers = counts_of_workers[i];
       mp::Pool pool(workers);
       pool.map(square, numbers(100));
       const double seconds = seconds_of(1, [&] { pool.map(square, inputs); });
       std::printf(" %.0f |", seconds * 1e9 / count);
+      std::fflush(stdout);
+      curves[i].points.push_back({static_cast<double>(count), seconds * 1e9 / count});
     }
     std::printf("\n");
   }
+  if (settings.plot.empty()) return;
+  const Axes axes{"Pool.map with default chunks", "tasks", "nanoseconds a task"};
+  const bool drawn = draw_curves(settings.plot, axes, curves);
+  std::printf("\n%s %s\n", drawn ? "drawn:" : "could not be written:", settings.plot.c_str());
 }
 
 }  // namespace
@@ -76,6 +89,15 @@ int main(int argc, char** argv) {
                   .ours = per_task(100'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n), 1); }),
                   .peer = python("chunk1"),
                   .at_least_peer = 8});
+  rows.push_back({.work = "Pool.map, default chunks, a task",
+                  .ours = per_task(1'000'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n)); }),
+                  .peer = tbb("1000000 0"),
+                  .peer_name = "TBB (threads)"});
+  for (const bool threads : {true, false})
+    rows.push_back({.work = "Pool.map, chunksize 1, a task",
+                    .ours = per_task(100'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n), 1); }),
+                    .peer = threads ? tbb("100000 1") : mpi(3, "tasks 100000"),
+                    .peer_name = threads ? "TBB (threads)" : "OpenMPI"});
   rows.push_back({.work = "Pool.imap, chunksize 1, a task",
                   .ours = per_task(100'000,
                                    [](mp::Pool& pool, int n) {
@@ -96,5 +118,5 @@ int main(int argc, char** argv) {
                   .at_least_peer = 5});
   const int missed = print_table(rows, settings);
   std::printf("\n%d goals missed\n", missed);
-  print_growth(settings.quick);
+  print_growth(settings);
 }
