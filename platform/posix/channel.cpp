@@ -86,7 +86,11 @@ class Channel::State {
     return static_cast<std::size_t>(count);
   }
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer, Deadline deadline,
-                                              const Wakeup* wakeup) const noexcept {
+                                              const Wakeup* wakeup, Look* look) const noexcept {
+    if (look != nullptr && look->at_most > look->at_most.zero()) {
+      auto count = look_again(*look, deadline, [&] { return read_some(buffer); });
+      if (count || count.error().condition != Condition::would_block) return count;
+    }
     const bool unlimited = is_socket() && wakeup == nullptr && deadline.is_never();
     for (;;) {
       auto count = unlimited ? read_waiting(buffer) : read_some(buffer);
@@ -204,18 +208,18 @@ Result<std::size_t> Channel::read_some(std::span<std::byte> buffer) noexcept {
   return state_->read_some(buffer);
 }
 
-Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline deadline,
-                                       const Wakeup* wakeup) noexcept {
+Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline deadline, const Wakeup* wakeup,
+                                       Look* look) noexcept {
   if (auto failure = fault_point(Call::channel_read)) return *failure;
   if (!state_ || buffer.empty()) return closed;
-  return state_->read_some(buffer, deadline, wakeup);
+  return state_->read_some(buffer, deadline, wakeup, look);
 }
 
 Status Channel::read_all(std::span<std::byte> buffer, Deadline deadline, const Wakeup* wakeup) noexcept {
   if (auto failure = fault_point(Call::channel_read)) return *failure;
   if (!state_) return closed;
   while (!buffer.empty()) {
-    const auto count = state_->read_some(buffer, deadline, wakeup);
+    const auto count = state_->read_some(buffer, deadline, wakeup, nullptr);
     if (!count) return count.error();
     if (*count == 0) return Error{Condition::broken, 0, "recv"};
     buffer = buffer.subspan(*count);

@@ -37,7 +37,7 @@ Result<std::size_t> Channel::read_some(std::span<std::byte>) noexcept {
   return not_supported("Channel::read_some");
 }
 
-Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline, const Wakeup*) noexcept {
+Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline, const Wakeup*, Look*) noexcept {
   return read_some(buffer);
 }
 

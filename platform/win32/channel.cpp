@@ -224,11 +224,16 @@ Result<std::size_t> Channel::read_some(std::span<std::byte> buffer) noexcept {
   return state_->read_now(buffer.first(fault_cut(Call::channel_read, buffer.size())));
 }
 
-Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline deadline,
-                                       const Wakeup* wakeup) noexcept {
+Result<std::size_t> Channel::read_some(std::span<std::byte> buffer, Deadline deadline, const Wakeup* wakeup,
+                                       Look* look) noexcept {
   for (;;) {
     auto count = read_some(buffer);
     if (count || count.error().condition != Condition::would_block) return count;
+    if (look != nullptr && look->at_most > look->at_most.zero()) {
+      const auto place = buffer.first(fault_cut(Call::channel_read, buffer.size()));
+      count = look_again(*std::exchange(look, nullptr), deadline, [&] { return state_->read_now(place); });
+      if (count || count.error().condition != Condition::would_block) return count;
+    }
     if (const auto waited = state_->wait_readable(deadline, wakeup); !waited) return waited.error();
   }
 }

@@ -97,11 +97,23 @@ void MessageReader::begin_next() noexcept {
   message_ = {};
 }
 
+// What has begun to come, comes: only the beginning of a message is looked for.
+platform::Result<std::size_t> MessageReader::read_header(platform::Channel& channel,
+                                                         std::span<std::byte> place,
+                                                         platform::Deadline deadline,
+                                                         const platform::Wakeup* wakeup) {
+  if (header_filled_ > 0) return channel.read_some(place, deadline, wakeup);
+  auto look = attention_.next();
+  auto count = channel.read_some(place, deadline, wakeup, &look);
+  attention_.note(look);
+  return count;
+}
+
 platform::Status MessageReader::fill_header(platform::Channel& channel, std::size_t size,
                                             platform::Deadline deadline, const platform::Wakeup* wakeup) {
   while (header_filled_ < size) {
-    const auto count = channel.read_some(std::span(header_).subspan(header_filled_, size - header_filled_),
-                                         deadline, wakeup);
+    const auto place = std::span(header_).subspan(header_filled_, size - header_filled_);
+    const auto count = read_header(channel, place, deadline, wakeup);
     if (!count) return count.error();
     if (*count == 0) return platform::Error{Condition::broken, 0, "recv"};
     header_filled_ += *count;

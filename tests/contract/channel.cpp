@@ -162,6 +162,44 @@ TEST_SUITE("contract.channel") {
     exchange(left, right, 1000);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "a read that looks before it sleeps finds what comes meanwhile") {
+    auto [left, right] = must(channel_pair());
+    std::array<std::byte, 64> buffer;
+    Look long_look{1h};
+    auto reader = std::async(std::launch::async,
+                             [&] { return must(right.read_some(buffer, patience(), nullptr, &long_look)); });
+    must(left.write_all(pattern(3, 1), patience()));
+    CHECK(reader.get() == 3);
+    CHECK(long_look.outcome != Look::Outcome::in_vain);
+    left.close();
+    long_look = {1h};
+    CHECK(must(right.read_some(buffer, patience(), nullptr, &long_look)) == 0);
+    CHECK(long_look.outcome != Look::Outcome::in_vain);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a read that looked in vain sleeps as any other does") {
+    auto [left, right] = must(channel_pair());
+    const Wakeup wakeup = must(Wakeup::create());
+    std::array<std::byte, 4> buffer;
+    Look look{1us};
+    const auto deadline = Deadline::after(20ms);
+    CHECK(outcome(right.read_some(buffer, deadline, nullptr, &look)) == Condition::timed_out);
+    CHECK(deadline.expired());
+    CHECK(look.outcome == Look::Outcome::in_vain);
+    Look longer_than_the_wait{1h};
+    CHECK(outcome(right.read_some(buffer, Deadline::after(1ms), nullptr, &longer_than_the_wait)) ==
+          Condition::timed_out);
+    wakeup.notify();
+    look = {1us};
+    CHECK(outcome(right.read_some(buffer, patience(), &wakeup, &look)) == Condition::cancelled);
+    look = {1us};
+    auto reader = std::async(
+        std::launch::async, [&] { return must(right.read_some(buffer, Deadline::never(), nullptr, &look)); });
+    must(left.write_all(pattern(3, 1), patience()));
+    CHECK(reader.get() == 3);
+    exchange(left, right, 1000);
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a write that nobody reads ends at its deadline") {
     auto [left, right] = must(channel_pair());
     const std::vector<std::byte> bytes(more_than_fits);

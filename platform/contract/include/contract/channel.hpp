@@ -12,6 +12,7 @@
 
 #include "contract/clock.hpp"
 #include "contract/handle.hpp"
+#include "contract/look.hpp"
 #include "contract/wait.hpp"
 
 namespace multiprocessing::platform {
@@ -45,8 +46,9 @@ class Channel {
   /// wrote has been read. Errors: would_block. A peer that was killed is end of file, not an error.
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer) noexcept;
   /// As read_some, but waits. Errors: timed_out, cancelled (`wakeup`, if not null, was notified). Blocks.
+  /// With `look` it looks again and again for that long before it sleeps, and notices `wakeup` only then.
   [[nodiscard]] Result<std::size_t> read_some(std::span<std::byte> buffer, Deadline deadline,
-                                              const Wakeup* wakeup = nullptr) noexcept;
+                                              const Wakeup* wakeup = nullptr, Look* look = nullptr) noexcept;
   /// Reads exactly buffer.size() bytes. Errors: as read_some, and broken if the stream ends first. Blocks.
   [[nodiscard]] Status read_all(std::span<std::byte> buffer, Deadline deadline,
                                 const Wakeup* wakeup = nullptr) noexcept;

@@ -12,6 +12,7 @@
 
 #include "contract/channel.hpp"
 #include "contract/handle.hpp"
+#include "support/attention.hpp"
 
 namespace multiprocessing::runtime {
 
@@ -47,12 +48,17 @@ class MessageReader {
   [[nodiscard]] bool in_message() const noexcept { return header_filled_ > 0; }
 
  private:
+  [[nodiscard]] platform::Result<std::size_t> read_header(platform::Channel& channel,
+                                                          std::span<std::byte> place,
+                                                          platform::Deadline deadline,
+                                                          const platform::Wakeup* wakeup);
   [[nodiscard]] platform::Status fill_header(platform::Channel& channel, std::size_t size,
                                              platform::Deadline deadline, const platform::Wakeup* wakeup);
   /// What has come of a body, for the next call. Without memory for it the stream is of no further use.
   [[nodiscard]] bool keep(std::span<const std::byte> begun) noexcept;
   void begin_next() noexcept;
 
+  Attention attention_;
   std::array<std::byte, 16> header_ = {};
   std::size_t header_filled_ = 0;
   bool header_read_ = false;
