@@ -7,6 +7,8 @@
 namespace multiprocessing::runtime {
 namespace {
 
+// Many a reader never sees more than a few headers, and untouched memory costs more than they do.
+constexpr std::size_t first_buffer_size = 4 * 1024;
 constexpr std::size_t buffer_size = 64 * 1024;
 constexpr std::size_t grows_by = 1024 * 1024;
 
@@ -66,7 +68,7 @@ bool TaskFrameReader::begin_frame() noexcept {
 }
 
 std::span<std::byte> TaskFrameReader::place_to_read() {
-  if (buffer_.empty()) buffer_.resize(buffer_size);
+  if (buffer_.empty()) buffer_.resize(first_buffer_size);
   if (in_body_ && frame_.size - filled_ >= buffer_size) {
     const auto more = std::min<std::uint64_t>(frame_.size - filled_, std::max(grows_by, filled_));
     body_.resize(filled_ + static_cast<std::size_t>(more));
@@ -115,10 +117,12 @@ TaskFrameReader::State TaskFrameReader::advance(platform::Channel& channel, plat
     if (!got && got.error().condition == platform::Condition::would_block) return State::waiting;
     if (!got || *got == 0) return State::ended;
     drained_ = *got < place.size();
-    if (direct)
+    if (direct) {
       filled_ += *got;
-    else
+    } else {
       end_ += *got;
+      if (end_ == buffer_.size() && end_ < buffer_size) buffer_.resize(buffer_size);
+    }
   }
 }
 

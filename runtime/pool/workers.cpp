@@ -305,7 +305,7 @@ void PoolCore::let_go(Worker& worker) {
   feeder->stop([self = shared_from_this()] {
     const std::scoped_lock lock(self->mutex_);
     --self->leaving_;
-    self->changed_.notify_all();
+    if (self->has_ended()) self->changed_.notify_all();  // who waits for all is not woken by each
   });
 }
 
