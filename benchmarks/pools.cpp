@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   for (const bool threads : {true, false})
     rows.push_back({.work = "Pool.map, chunksize 1, a task",
                     .ours = per_task(100'000, [](mp::Pool& pool, int n) { pool.map(square, numbers(n), 1); }),
-                    .peer = threads ? tbb("100000 1") : mpi(3, "tasks 100000"),
+                    .peer = threads ? tbb("100000 1") : mpi(3, "tasks 10000"),
                     .peer_name = threads ? "TBB (threads)" : "OpenMPI"});
   rows.push_back({.work = "Pool.imap, chunksize 1, a task",
                   .ours = per_task(100'000,
