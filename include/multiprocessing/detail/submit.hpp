@@ -31,13 +31,14 @@ struct ListOf<void> {
 /// Python's rule: four chunks for each worker.
 [[nodiscard]] constexpr std::size_t default_chunksize(std::size_t tasks, std::size_t workers) noexcept {
   const std::size_t chunks = 4 * workers;
-  return std::max<std::size_t>(1, tasks / chunks + (tasks % chunks != 0 ? 1 : 0));
+  const std::size_t tasks_each = tasks / chunks + (tasks % chunks != 0 ? 1 : 0);
+  return tasks_each == 0 ? 1 : tasks_each;
 }
 
 inline std::uint32_t checked_chunksize(std::size_t chunksize) {
   if (chunksize == 0) throw ValueError("a chunk has at least one task: chunksize is 0");
-  return static_cast<std::uint32_t>(
-      std::min<std::size_t>(chunksize, (std::numeric_limits<std::uint32_t>::max)()));
+  constexpr std::size_t most = (std::numeric_limits<std::uint32_t>::max)();
+  return static_cast<std::uint32_t>(chunksize < most ? chunksize : most);
 }
 
 /// `f(args...)` as the only task of a call.
