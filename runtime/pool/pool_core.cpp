@@ -73,8 +73,14 @@ void PoolCore::start() {
       add_worker(worker);
     }
   } catch (...) {
+    // Whoever catches this finds no child of the pool.
+    for (const auto& worker : begun) worker->process->kill_quietly();
     for (const auto& worker : begun) {
-      worker->process->kill_quietly();
+      try {
+        worker->process->join(platform::Deadline::never(), {});
+      } catch (...) {
+        // Its end is seen later, when the program ends at the latest.
+      }
       worker->process->done_reading();
     }
     terminate(true);

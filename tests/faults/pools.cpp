@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "contract/fault.hpp"
 #include "contract/process.hpp"
+#include "test_support/clean_plan.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/start_methods.hpp"
 
@@ -18,6 +20,8 @@ namespace faults_pools {
 
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
+namespace platform = mp::platform;
+using mp::test_support::CleanPlan;
 using mp::test_support::LeakCheck;
 using mp::test_support::with_each_start_method;
 
@@ -169,6 +173,29 @@ TEST_SUITE("faults.pools") {
       CHECK(count == 5000);
       CHECK(sum == 41654167500LL);
       CHECK(kills > 10);
+    });
+  }
+
+  // Python: TestPoolNotLeakOnFailure.test_release_unused_processes.
+  TEST_CASE_FIXTURE(LeakCheck, "a pool whose fourth worker cannot be started leaves none of the three") {
+    const CleanPlan plan;
+    with_each_start_method([](mp::Context& context) {
+      // The call that fails at the fourth start: forkserver makes two channels for each.
+      const std::string method = context.get_start_method();
+      const bool served = method == "forkserver";
+      if (served) context.call(square, 1);  // the server is there
+      const auto call = served              ? platform::Call::channel_pair
+                        : method == "spawn" ? platform::Call::launch
+                                            : platform::Call::fork_process;
+      platform::fault_plan::clear();
+      platform::fault_plan::fail(
+          call, served ? 7 : 4,
+          served ? platform::Condition::out_of_handles : platform::Condition::out_of_processes);
+      CHECK_THROWS_AS(static_cast<void>(context.Pool(5)), mp::OSError);
+      CHECK(platform::fault_plan::injected() == 1);
+      platform::fault_plan::clear();
+      CHECK(mp::active_children().empty());
+      CHECK(context.Pool(2).apply(square, 5) == 25);
     });
   }
 
