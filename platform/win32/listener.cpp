@@ -44,14 +44,13 @@ Result<Endpoint> resolve_endpoint(const Endpoint& endpoint) {
 
 bool is_local(const Endpoint& endpoint) noexcept {
   if (!is_internet(endpoint.kind)) return true;
-  const auto address = look_up(endpoint, true);
-  if (!address) return false;
-  if (address->storage.ss_family == AF_INET6) {
-    const auto* name = reinterpret_cast<const sockaddr_in6*>(&address->storage);
-    return IN6_IS_ADDR_LOOPBACK(&name->sin6_addr);
+  const char* const host = endpoint.host.c_str();
+  if (endpoint.kind == Kind::inet6) {
+    in6_addr address{};
+    return inet_pton(AF_INET6, host, &address) == 1 && IN6_IS_ADDR_LOOPBACK(&address);
   }
-  const auto* name = reinterpret_cast<const sockaddr_in*>(&address->storage);
-  return ntohl(name->sin_addr.s_addr) >> 24U == 127;
+  in_addr address{};
+  return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24U == 127;
 }
 
 Listener::Listener(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
