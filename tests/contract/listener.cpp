@@ -3,11 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
@@ -274,11 +274,12 @@ TEST_SUITE("contract.listener") {
       CAPTURE(static_cast<int>(endpoint.kind));
       for (int round = 0; round < 60; ++round) {
         constexpr int several = 4;
-        std::latch together(several);
+        std::atomic<int> there = 0;  // a latch of libstdc++ 12 was seen to wait for ever on Windows
         std::vector<std::future<Result<Listener>>> all;
         for (int i = 0; i < several; ++i)
           all.push_back(std::async(std::launch::async, [&] {
-            together.arrive_and_wait();
+            ++there;
+            while (there < several) std::this_thread::yield();
             return Listener::listen(endpoint, 8);
           }));
         std::vector<Listener> listeners;
