@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <memory>
