@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdio>
-#include <exception>
 #include <iostream>
 #include <memory>
 #include <multiprocessing/freeze_support.hpp>
@@ -28,23 +27,6 @@ std::atomic<bool> re_execution_allowed{false};
 struct TracedCall {
   const std::function<void(detail::Encoder*)>& body;
   detail::Encoder* result;
-};
-
-/// Ends the process with 0 when its thread is being ended, as by pthread_exit: that unwinds the stack without
-/// an exception, and nothing may stop it.
-class WhileBodyRuns {
- public:
-  WhileBodyRuns() = default;
-  WhileBodyRuns(const WhileBodyRuns&) = delete;
-  WhileBodyRuns& operator=(const WhileBodyRuns&) = delete;
-  ~WhileBodyRuns() {
-    if (!returned_ && std::uncaught_exceptions() == before_) multiprocessing::exit(0);
-  }
-  void returned() noexcept { returned_ = true; }
-
- private:
-  const int before_ = std::uncaught_exceptions();
-  bool returned_ = false;
 };
 
 void call_body(void* argument) {
@@ -106,6 +88,10 @@ class Precaution {
 };
 
 }  // namespace
+
+WhileBodyRuns::~WhileBodyRuns() {
+  if (!returned_ && std::uncaught_exceptions() == before_) multiprocessing::exit(0);
+}
 
 void arm_crash_report_to(ParentLink& link) {
   const auto header = frame_header(FrameKind::crashed, sizeof(platform::CrashRecord));

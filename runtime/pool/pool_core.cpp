@@ -150,6 +150,7 @@ void PoolCore::cancel(runtime::PoolJob& job) {
       if (!read_results(worker, deliveries)) give_up(worker);
       if (!worker->sent.empty() && worker->sent.front().job.get() == &job) doom(worker);
     }
+    dispatch();  // to a worker that turned out to be free
   }
   deliver(deliveries);
   forget(job);

@@ -62,6 +62,11 @@ class TaskStream::State final : public runtime::PoolJob {
       if (deadline.expired()) throw TimeoutError("no outcome within the time; nothing is lost");
       constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
       arrived_.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+      // What came may not be the next in order, and the worker that sent it wants more.
+      if (here_.empty() || is_next_here()) continue;
+      lock.unlock();
+      top_up();
+      lock.lock();
     }
   }
 
@@ -127,10 +132,28 @@ class TaskStream::State final : public runtime::PoolJob {
   [[nodiscard]] bool wants_more() const {
     const std::size_t wanted = buffer_ > 0 ? buffer_ : pool_->appetite();
     const std::scoped_lock lock(mutex_);
-    if (ended_ || aborted_ || ahead_ >= wanted) return false;
-    // Large inputs: no more of them than it takes to keep every worker busy.
+    if (ended_ || aborted_ || unanswered_chunks() >= wanted) return false;
+    return ahead_ < most_ahead(wanted);
+  }
+
+  /// How many chunks may have been read and not been taken. Those that are done wait for a slow one before
+  /// them, which must not leave the other workers idle.
+  [[nodiscard]] std::size_t most_ahead(std::size_t wanted) const {
+    if (buffer_ > 0) return buffer_;
+    // Large inputs or results: no more of them than it takes to keep every worker busy.
     constexpr std::size_t many_bytes = 64 * 1024 * 1024;
-    return bytes_ahead_ < many_bytes || ahead_ < static_cast<std::size_t>(pool_->size());
+    constexpr std::size_t done_for_each = 64;
+    const auto workers = static_cast<std::size_t>(pool_->size());
+    if (bytes_ahead_ + bytes_here_ >= many_bytes) return workers;
+    return std::max(wanted, done_for_each * workers);
+  }
+
+  [[nodiscard]] std::size_t unanswered_chunks() const {
+    return static_cast<std::size_t>((given_ - answered_ + largest_chunk_ - 1) / largest_chunk_);
+  }
+
+  [[nodiscard]] bool is_next_here() const {
+    return !here_.empty() && (!ordered_ || here_.begin()->first == taken_);
   }
 
   void top_up() {
@@ -191,12 +214,14 @@ class TaskStream::State final : public runtime::PoolJob {
     sizes_.emplace(first, bytes->size());
     waiting_.push_back({first, chunk.count, bytes->bytes(), bytes});
     given_ += chunk.count;
+    largest_chunk_ = std::max<std::uint64_t>(largest_chunk_, chunk.count);
   }
 
   void note(Block block) {
     const std::scoped_lock lock(mutex_);
     if (aborted_ || over()) return;
     answered_ += block.count;
+    bytes_here_ += block.bytes.size();
     const auto place = key(block.first);
     here_.emplace(place, std::move(block));
     over_if_done();
@@ -212,7 +237,7 @@ class TaskStream::State final : public runtime::PoolJob {
 
   /// The mutex is held.
   std::optional<Block> pop() {
-    if (!here_.empty() && (!ordered_ || here_.begin()->first == taken_)) {
+    if (is_next_here()) {
       Block block = std::move(here_.begin()->second);
       here_.erase(here_.begin());
       if (!ordered_) note_taken(block.first, block.count);
@@ -224,6 +249,7 @@ class TaskStream::State final : public runtime::PoolJob {
 
   Block taken(Block block) {
     taken_ += block.count;
+    bytes_here_ -= block.bytes.size();
     // A chunk is no longer ahead when its first item is taken.
     const auto size = sizes_.find(block.first);
     if (size != sizes_.end()) {
@@ -271,10 +297,12 @@ class TaskStream::State final : public runtime::PoolJob {
   std::map<std::uint64_t, std::size_t> sizes_;  ///< of chunks that are ahead, by their first task
   std::size_t ahead_ = 0;
   std::size_t bytes_ahead_ = 0;
+  std::size_t bytes_here_ = 0;  ///< of results
   std::uint64_t pulled_ = 0;    ///< tasks
   std::uint64_t given_ = 0;     ///< of them those that workers have to do
   std::uint64_t answered_ = 0;  ///< of those, the ones that are done
   std::uint64_t taken_ = 0;
+  std::uint64_t largest_chunk_ = 1;
   std::uint64_t arrivals_ = 0;
   std::map<std::uint64_t, std::uint64_t> runs_;  ///< tasks that were taken: from, to
   bool ended_ = false;                           ///< there are no more inputs

@@ -10,7 +10,8 @@ namespace {
 // Many a reader never sees more than a few headers, and untouched memory costs more than they do.
 constexpr std::size_t first_buffer_size = 4 * 1024;
 constexpr std::size_t buffer_size = 64 * 1024;
-constexpr std::size_t grows_by = 1024 * 1024;
+// What a read is given beyond what is there; more would be cleared again and again.
+constexpr std::size_t read_at_once = 256 * 1024;
 
 template <class T>
 std::byte* put(std::byte* place, T value) noexcept {
@@ -70,8 +71,13 @@ bool TaskFrameReader::begin_frame() noexcept {
 std::span<std::byte> TaskFrameReader::place_to_read() {
   if (buffer_.empty()) buffer_.resize(first_buffer_size);
   if (in_body_ && frame_.size - filled_ >= buffer_size) {
-    const auto more = std::min<std::uint64_t>(frame_.size - filled_, std::max(grows_by, filled_));
-    body_.resize(filled_ + static_cast<std::size_t>(more));
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(frame_.size, filled_ + read_at_once));
+    // A length is a promise: memory comes with what arrives, and doubles.
+    if (body_.capacity() < wanted)
+      body_.reserve(static_cast<std::size_t>(
+          std::min<std::uint64_t>(frame_.size, std::max<std::uint64_t>(wanted, 2 * body_.capacity()))));
+    body_.resize(wanted);
     return std::span(body_).subspan(filled_);
   }
   std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),

@@ -22,6 +22,18 @@ namespace multiprocessing::detail {
 
 namespace {
 ChunkRun* current_chunk = nullptr;  // a worker has one thread for tasks
+
+struct Step {
+  void (*run)(void*);
+  void* context;
+};
+
+void run_step(void* argument) {
+  const auto& step = *static_cast<const Step*>(argument);
+  runtime::WhileBodyRuns runs;
+  step.run(step.context);
+  runs.returned();
+}
 }  // namespace
 
 ChunkRun& ChunkRun::current() noexcept { return *current_chunk; }
@@ -34,10 +46,11 @@ ChunkRun::ChunkRun(std::uint32_t count, std::uint32_t skipped, bool one_by_one) 
 ChunkRun::~ChunkRun() { current_chunk = nullptr; }
 
 void ChunkRun::run(void (*step)(void*), void* context) {
+  Step guarded{step, context};
   while (!finished()) {
     platform::ThrowTrace trace;
     try {
-      platform::call_traced(step, context, trace);
+      platform::call_traced(&run_step, &guarded, trace);
     } catch (...) {
       results_.shrink_to(good_size_);
       const bool lost = reading_;  // where the next item begins

@@ -64,6 +64,16 @@ int odd_only(int x) {
   if (x % 2 == 0) throw std::out_of_range("even: " + std::to_string(x));
   return x;
 }
+mp::Connection* waits_at = nullptr;  // of a worker
+mp::Connection* tells_at = nullptr;
+void take_both_ends(mp::Connection first, mp::Connection last) {
+  waits_at = new mp::Connection(std::move(first));
+  tells_at = new mp::Connection(std::move(last));
+}
+bool first_waits_for_last(int x) {
+  if (x == 60) tells_at->send(x);
+  return x != 0 || waits_at->poll(60s);
+}
 std::size_t length(std::string_view text) { return text.size(); }
 int value_of(Unreadable thing) { return thing.value; }
 std::vector<char> large(std::size_t size) { return std::vector<char>(size, 'x'); }
@@ -205,6 +215,27 @@ TEST_SUITE("api.pools") {
     CHECK(read == std::vector{9, 16, 25});
   }
 
+  TEST_CASE("a slow task leaves no worker idle while those behind it are done") {
+    auto [first, last] = mp::Pipe();
+    mp::Pool pool(2, {.initializer = {take_both_ends, first, last}});
+    int number = 0;
+    for (const bool good : pool.imap(first_waits_for_last, numbers(61))) {
+      CHECK(good);
+      ++number;
+    }
+    CHECK(number == 61);
+  }
+
+  TEST_CASE("cancelling a task that is just done frees its worker for the next") {
+    mp::Pool pool(1);
+    for (int i = 0; i < 300; ++i) {
+      auto first = pool.apply_async(square, i);
+      auto second = pool.apply_async(square, i);
+      first.cancel();
+      CHECK(second.get(60s) == i * i);
+    }
+  }
+
   TEST_CASE("outcomes name their input and hold a result or an error") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool(2, {.context = context});
@@ -255,7 +286,7 @@ TEST_SUITE("api.pools") {
 
   TEST_CASE("large arguments and results") {
     mp::Pool pool(2);
-    constexpr std::size_t size = 20'000'000;
+    constexpr std::size_t size = 100'000'000;
     CHECK(pool.apply(large, size).size() == size);
     CHECK(pool.apply(length, std::string(size, 'a')) == size);
     const std::vector<std::string> inputs(20, std::string(300'000, 'b'));

@@ -9,7 +9,9 @@
 namespace multiprocessing::detail {
 
 /// Calls `resume` once when the handle is ready, in the library's thread for callbacks. The handle must stay
-/// open until then. Throws OSError.
-MULTIPROCESSING_EXPORT void when_ready(const Waitable& waitable, std::function<void()> resume);
+/// open until then, or until the wait was given up by what this returns: then `resume` is not begun any more.
+/// Not to be given up from within `resume`. Throws OSError.
+MULTIPROCESSING_EXPORT std::function<void()> when_ready(const Waitable& waitable,
+                                                        std::function<void()> resume);
 
 }  // namespace multiprocessing::detail

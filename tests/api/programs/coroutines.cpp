@@ -3,15 +3,20 @@
 #include <multiprocessing/adapters/asio.hpp>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "test_support/verdict.hpp"
 
@@ -60,6 +65,47 @@ asio::awaitable<void> processes() {
   process.join();
 }
 
+int receive(mp::Connection connection) { return connection.recv<int>(); }
+
+/// A wait that another one ends leaves what it waited for as it is.
+asio::awaitable<void> given_up() {
+  using namespace asio::experimental::awaitable_operators;
+  auto [ours, theirs] = mp::Pipe();
+  auto received = mp::call_async(receive, theirs);
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(1));
+  auto at_result = mp::result_of(received);
+  auto first = co_await (std::move(at_result) || timer.async_wait(asio::use_awaitable));
+  expect(first.index() == 1, "the result is not waited for any more");
+  timer.expires_after(std::chrono::milliseconds(1));
+  auto at_message = mp::message_at(ours);
+  auto second = co_await (std::move(at_message) || timer.async_wait(asio::use_awaitable));
+  expect(second.index() == 1, "the message is not waited for any more");
+  ours.send(5);
+  expect(co_await mp::result_of(received) == 5, "the task went on");
+}
+
+asio::awaitable<void> waits_for_message(const mp::Connection& connection, std::shared_ptr<int> held) {
+  co_await mp::message_at(connection);
+  expect(held == nullptr, "the context that it was in has ended");
+}
+
+void context_ends_first() {
+  auto [ours, theirs] = mp::Pipe();
+  const auto held = std::make_shared<int>(0);
+  {
+    asio::io_context context;
+    asio::co_spawn(context, waits_for_message(ours, held), asio::detached);
+    context.poll();
+    expect(held.use_count() > 1, "it waits");
+  }
+  expect(held.use_count() == 1, "it went with its context");
+  theirs.send(1);
+  asio::io_context later;
+  asio::co_spawn(later, waits_for_message(ours, nullptr), asio::detached);
+  later.run();
+  expect(ours.recv<int>() == 1, "the message is still there");
+}
+
 }  // namespace
 
 int main() {
@@ -78,8 +124,10 @@ int main() {
   };
   asio::co_spawn(context, results(pool), note);
   asio::co_spawn(context, processes(), note);
+  asio::co_spawn(context, given_up(), note);
   context.run();
-  expect(finished == 2, "both coroutines came to their end");
+  expect(finished == 3, "the coroutines came to their end");
+  context_ends_first();
   if (!failure.empty()) std::printf("wrong: %s\n", failure.c_str());
   return mp::test_support::verdict(failure.empty() ? 0 : 1);
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -58,6 +59,22 @@ std::size_t deep(std::size_t bytes) {
 }
 
 TEST_SUITE("backend.pools") {
+  TEST_CASE("a task that ends its thread ends its worker, which says so") {
+    mp::Pool pool(1);
+    const auto leaves_at_one = [](int x) {
+      if (x == 1) pthread_exit(nullptr);
+      return x;
+    };
+    CHECK(pool.apply(leaves_at_one, 0) == 0);
+    try {
+      pool.apply(leaves_at_one, 1);
+      FAIL_CHECK("its worker has ended");
+    } catch (const mp::WorkerDied& death) {
+      CHECK(death.exitcode() == 0);
+    }
+    CHECK(pool.apply(leaves_at_one, 2) == 2);
+  }
+
   TEST_CASE("a forked worker has no more open than one that is alone, whoever was there before it") {
     CHECK(mp::Pool(1, {.context = "fork"}).apply(square, 2) == 4);  // makes what a program keeps
     const int alone = mp::Pool(1, {.context = "fork"}).apply(handles);

@@ -1,6 +1,7 @@
 // The child's side of every start method: what happens between the first instruction and the exit code.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <multiprocessing/detail/archive.hpp>
@@ -21,6 +22,21 @@ void arm_crash_report_to(ParentLink& link);
 /// printed, unless the parent waits for a result and throws it. Returns the exit code: 0 or 1.
 [[nodiscard]] int run_and_report(ParentLink& link, const bool& wants_result,
                                  const std::function<void(detail::Encoder* result)>& body);
+
+/// Ends the process with 0 when its thread is being ended, as by pthread_exit: that unwinds the stack without
+/// an exception, and nothing may stop it.
+class WhileBodyRuns {
+ public:
+  WhileBodyRuns() = default;
+  WhileBodyRuns(const WhileBodyRuns&) = delete;
+  WhileBodyRuns& operator=(const WhileBodyRuns&) = delete;
+  ~WhileBodyRuns();
+  void returned() noexcept { returned_ = true; }
+
+ private:
+  const int before_ = std::uncaught_exceptions();
+  bool returned_ = false;
+};
 
 /// What a child does to itself before its target runs, however it came into being; in `body`, since it throws
 /// OSError.
