@@ -29,8 +29,8 @@ auto look_again(Look& look, Deadline deadline, Attempt attempt) {
   auto found = attempt();
   const auto nothing = [&] { return !found && found.error().condition == Condition::would_block; };
   if (!nothing()) return found;
+  if (deadline.expired()) return found;
   const auto until = std::min(deadline, Deadline::after(look.at_most));
-  if (until.expired()) return found;
   bool over = false;
   while (nothing() && !over) {
     found = attempt();
