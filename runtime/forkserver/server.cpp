@@ -16,7 +16,7 @@
 #include "contract/handle_transfer.hpp"
 #include "contract/handover.hpp"
 #include "contract/wait.hpp"
-#include "errand.hpp"
+#include "forkserver/errand.hpp"
 #include "launch/child_main.hpp"
 #include "launch/forking.hpp"
 #include "launch/record.hpp"
@@ -34,37 +34,14 @@ using platform::Deadline;
 struct Order {
   platform::Channel handover;
   platform::Channel control;
-  std::array<platform::StreamBinding, 3> streams;
-  std::vector<platform::Handle> stream_handles;
+  OrderedStreams streams;
 
   /// Gives up what was opened for the child.
   void let_go() noexcept {
     control.close();
-    stream_handles.clear();
+    streams.handles.clear();
   }
 };
-
-/// What stands behind the two handles is there before them: nothing here waits.
-platform::Status read_errand(Order& order) {
-  Errand errand;
-  if (auto read = order.handover.read_all(std::as_writable_bytes(std::span(&errand, 1)), Deadline::now());
-      !read)
-    return read;
-  if (errand.magic != Errand::expected_magic) return platform::Error{platform::Condition::corrupt};
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < order.streams.size(); ++i) {
-    order.streams[i].source = errand.streams[i];
-    if (errand.streams[i] == platform::StreamBinding::Source::handle) ++count;
-  }
-  if (count == 0) return {};
-  auto handles = platform::receive_handles(order.handover, count, Deadline::now());
-  if (!handles) return handles.error();
-  order.stream_handles = *std::move(handles);
-  auto next = order.stream_handles.begin();
-  for (auto& stream : order.streams)
-    if (stream.source == platform::StreamBinding::Source::handle) stream.handle = (next++)->get();
-  return {};
-}
 
 class Server {
  public:
@@ -123,7 +100,9 @@ class Server {
   }
 
   void carry_out(Order order) {
-    if (const auto read = read_errand(order); !read) return refuse(order, read.error());
+    auto streams = read_errand(order.handover);
+    if (!streams) return refuse(order, streams.error());
+    order.streams = *std::move(streams);
     auto child = fork_library(nullptr, [&] { become_child(order); });
     order.let_go();
     // Without room here another server has it: the owner starts one.
@@ -163,8 +142,8 @@ class Server {
     owner_.abandon();
     arm_crash_report_to(*link);
     const int code = run_from_record(link, true, [&] {
-      value_or_throw(platform::bind_standard_streams(order.streams), "the standard streams");
-      order.stream_handles.clear();  // a second copy would outlive the program's closing of its streams
+      value_or_throw(platform::bind_standard_streams(order.streams.bindings), "the standard streams");
+      order.streams.handles.clear();  // a second copy would outlive the program's closing of its streams
     });
     leave_forked_child(code);
   } catch (...) {

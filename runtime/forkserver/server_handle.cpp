@@ -8,7 +8,7 @@
 #include "contract/handle_transfer.hpp"
 #include "contract/handover.hpp"
 #include "contract/wait.hpp"
-#include "errand.hpp"
+#include "forkserver/errand.hpp"
 #include "launch/process_state.hpp"
 #include "support/errors.hpp"
 #include "support/wait.hpp"

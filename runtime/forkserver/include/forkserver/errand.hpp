@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
+#include "contract/channel.hpp"
 #include "contract/process.hpp"
 
 namespace multiprocessing::runtime {
@@ -22,5 +24,15 @@ struct Errand {
   std::array<platform::StreamBinding::Source, 3> streams = {};
 };
 static_assert(std::is_trivially_copyable_v<Errand>);
+
+/// The standard streams of a child, as an errand says.
+struct OrderedStreams {
+  std::array<platform::StreamBinding, 3> bindings;
+  std::vector<platform::Handle> handles;  ///< those that the bindings name
+};
+
+/// In the server. All of it has to be there: never waits. Errors: those of Channel::read_all and
+/// receive_handles; corrupt.
+[[nodiscard]] platform::Result<OrderedStreams> read_errand(platform::Channel& handover);
 
 }  // namespace multiprocessing::runtime
