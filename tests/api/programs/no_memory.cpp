@@ -9,20 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "test_support/own_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define MULTIPROCESSING_TEST_OWN_MEMORY 0
-#endif
-#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define MULTIPROCESSING_TEST_OWN_MEMORY 0
-#endif
-#if !defined(MULTIPROCESSING_TEST_OWN_MEMORY)
-#define MULTIPROCESSING_TEST_OWN_MEMORY 1
-#endif
 
 #if !MULTIPROCESSING_TEST_OWN_MEMORY
 
