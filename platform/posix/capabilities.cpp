@@ -2,6 +2,7 @@
 // comes from the leaf's system_facts.hpp.
 #include "contract/capabilities.hpp"
 
+#include "contract/fault.hpp"
 #include "contract/throw_trace.hpp"
 #include "kept_set.hpp"
 #include "replaced_executable.hpp"
@@ -21,6 +22,7 @@ Capabilities find_out() {
   found.foreign_sentinels = posix::exact_sentinels();
   found.kept_wait_sets = posix::kernel_keeps_sets();
   found.half_close = true;
+  found.tells_unread = posix::facts::tells_unread && !forced("no-unread-notice");
   found.handle_transfer = true;
   found.transfer_keeps_handles = posix::facts::transfer_keeps_handles;
   found.drops_unreceived_handles = true;

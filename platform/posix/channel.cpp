@@ -1,12 +1,14 @@
 // Channels: unix stream sockets, and pipes for standard streams. Sockets are read and written with
 // MSG_DONTWAIT, so that O_NONBLOCK of a description that other processes share does not matter; our end of a
 // pipe is O_NONBLOCK, the program's end is not. No write raises SIGPIPE. A peer that died with unread data
-// leaves ECONNRESET: for a reader that is the end of file. A wait that fails leaves the stream in step, but
-// for a partial write. An inherited end is believed only after its kind and its maker were asked for.
-// Manual pages: unix(7), socketpair(2), pipe(7).
+// leaves ECONNRESET: for a reader that is the end of file. The next call gets it, whichever that is, and it
+// alone: so it is noted. A wait that fails leaves the stream in step, but for a partial write. An inherited
+// end is believed only after its kind and its maker were asked for. Manual pages: unix(7), socketpair(2),
+// pipe(7).
 #include "contract/channel.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <climits>
 
@@ -17,6 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "contract/capabilities.hpp"
 #include "contract/fault.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
@@ -55,18 +58,21 @@ bool is_unix_stream(int fd) noexcept {
 class Channel::State {
  public:
   /// A foreign pipe has a description that somebody else may use too: it is not made O_NONBLOCK.
-  enum class Kind : unsigned char { socket, pipe, foreign_pipe };
+  enum class Kind : unsigned char { pair, socket, pipe, foreign_pipe };
   State(Handle handle, Kind kind) noexcept : handle_(std::move(handle)), kind_(kind) {}
 
   [[nodiscard]] int fd() const noexcept { return posix::to_fd(handle_.get()); }
-  [[nodiscard]] bool is_socket() const noexcept { return kind_ == Kind::socket; }
+  [[nodiscard]] bool is_socket() const noexcept { return kind_ == Kind::pair || kind_ == Kind::socket; }
+  [[nodiscard]] bool left_unread() const noexcept {
+    return kind_ == Kind::pair && was_reset_.load(std::memory_order_relaxed) && capabilities().tells_unread;
+  }
 
   // 0 at the end of file, -1 and errno.
   [[nodiscard]] long read(void* data, std::size_t size) const noexcept {
     if (kind_ == Kind::foreign_pipe && !is_ready(POLLIN)) return -1;
     const long count = posix::retried(
         [&] { return is_socket() ? ::recv(fd(), data, size, MSG_DONTWAIT) : ::read(fd(), data, size); });
-    return count == -1 && errno == ECONNRESET ? 0 : count;
+    return count == -1 && is_reset() ? 0 : count;
   }
   [[nodiscard]] long write(View head, View body) const noexcept {
     if (is_socket()) return send_both(head, body);
@@ -103,7 +109,7 @@ class Channel::State {
   [[nodiscard]] Result<std::size_t> read_waiting(std::span<std::byte> buffer) const noexcept {
     const std::size_t size = fault_cut(Call::channel_read, buffer.size());
     const long count = posix::retried([&] { return ::recv(fd(), buffer.data(), size, 0); });
-    if (count == -1 && errno != ECONNRESET) return posix::last_error("recv");
+    if (count == -1 && !is_reset()) return posix::last_error("recv");
     return static_cast<std::size_t>(std::max(count, 0L));
   }
   [[nodiscard]] Status write_both(View head, View body, Deadline deadline, const Wakeup* wakeup,
@@ -118,7 +124,7 @@ class Channel::State {
         const std::size_t of_head = std::min(written, head.size());
         head = head.subspan(of_head);
         body = body.subspan(written - of_head);
-      } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      } else if (is_reset() || (errno != EAGAIN && errno != EWOULDBLOCK)) {
         return posix::last_error("send");
       } else if (auto status = posix::wait_for_stream(fd(), POLLOUT, deadline, wakeup); !status) {
         return status;
@@ -128,6 +134,13 @@ class Channel::State {
   }
 
  private:
+  // After a call that failed; errno stays.
+  [[nodiscard]] bool is_reset() const noexcept {
+    if (errno != ECONNRESET) return false;
+    was_reset_.store(true, std::memory_order_relaxed);
+    return true;
+  }
+
   [[nodiscard]] long send_both(View head, View body) const noexcept {
     constexpr int flags = MSG_DONTWAIT | posix::os::send_flags;
     if (body.empty()) return posix::retried([&] { return ::send(fd(), head.data(), head.size(), flags); });
@@ -154,6 +167,7 @@ class Channel::State {
 
   Handle handle_;
   Kind kind_;
+  mutable std::atomic<bool> was_reset_{false};
 };
 
 Channel::Channel() noexcept = default;
@@ -174,7 +188,7 @@ Result<Channel> Channel::adopt(Handle handle) {
   posix::os::quiet_socket(fd);
   auto placed = posix::above_standard(posix::to_fd(handle.release()), "adopt");
   if (!placed) return placed.error();
-  return Channel(std::make_unique<State>(*std::move(placed), State::Kind::socket));
+  return Channel(std::make_unique<State>(*std::move(placed), State::Kind::pair));
 }
 
 Result<Channel> Channel::adopt_stream(Handle handle) {
@@ -199,7 +213,7 @@ Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {
   if (!is_unix_stream(fd) || creator_pid <= 0 || posix::os::peer_pid(fd) != creator_pid) return refused;
   if (auto status = posix::close_on_exec(fd); !status) return status.error();
   posix::os::quiet_socket(fd);
-  return Channel(std::make_unique<State>(Handle(handle), State::Kind::socket));
+  return Channel(std::make_unique<State>(Handle(handle), State::Kind::pair));
 }
 
 Result<std::size_t> Channel::read_some(std::span<std::byte> buffer) noexcept {
@@ -246,12 +260,14 @@ Status Channel::finish_writing() noexcept {
   return {};
 }
 
+bool Channel::left_unread() const noexcept { return state_ && state_->left_unread(); }
+
 Result<std::pair<Channel, Channel>> channel_pair() {
   if (auto failure = fault_point(Call::channel_pair)) return *failure;
   auto ends = posix::make_socket_pair();
   if (!ends) return ends.error();
-  auto first = std::make_unique<Channel::State>(std::move(ends->first), Channel::State::Kind::socket);
-  auto second = std::make_unique<Channel::State>(std::move(ends->second), Channel::State::Kind::socket);
+  auto first = std::make_unique<Channel::State>(std::move(ends->first), Channel::State::Kind::pair);
+  auto second = std::make_unique<Channel::State>(std::move(ends->second), Channel::State::Kind::pair);
   return std::pair(Channel(std::move(first)), Channel(std::move(second)));
 }
 

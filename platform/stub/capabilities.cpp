@@ -12,6 +12,7 @@ const Capabilities& capabilities() noexcept {
                                         .foreign_sentinels = false,
                                         .kept_wait_sets = false,
                                         .half_close = false,
+                                        .tells_unread = false,
                                         .handle_transfer = false,
                                         .transfer_keeps_handles = false,
                                         .drops_unreceived_handles = false,

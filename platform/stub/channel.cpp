@@ -62,6 +62,8 @@ Status Channel::finish_writing() noexcept {
   return not_supported("Channel::finish_writing");
 }
 
+bool Channel::left_unread() const noexcept { return false; }
+
 void Channel::close() noexcept { state_.reset(); }
 
 Result<std::pair<Channel, Channel>> channel_pair() {

@@ -1,7 +1,8 @@
 // What Windows can do. Sentinels are process handles, of any process that the user may open; handles
 // travel by DuplicateHandle; children end with their parent's job object. There is no fork, no signals but
-// two exit codes that stand for them, and a named pipe has no half that could be closed alone. A file that
-// runs cannot be replaced, only renamed, and the path then names what took its place.
+// two exit codes that stand for them, and a named pipe has no half that could be closed alone, and forgets
+// what nobody read of it. A file that runs cannot be replaced, only renamed, and the path then names what
+// took its place.
 #include "contract/capabilities.hpp"
 
 #include "contract/throw_trace.hpp"
@@ -19,6 +20,7 @@ const Capabilities& capabilities() noexcept {
       .foreign_sentinels = true,
       .kept_wait_sets = true,
       .half_close = false,
+      .tells_unread = false,
       .handle_transfer = true,
       .transfer_keeps_handles = true,
       .drops_unreceived_handles = false,

@@ -272,6 +272,8 @@ Status Channel::finish_writing() noexcept {
   return Error{Condition::not_supported, 0, "Channel::finish_writing"};
 }
 
+bool Channel::left_unread() const noexcept { return false; }
+
 Result<std::pair<Channel, Channel>> channel_pair() {
   if (const auto fault = fault_point(Call::channel_pair)) return *fault;
   auto ends = make_pipe({});

@@ -13,12 +13,6 @@
 #include "pool_channels.hpp"
 
 namespace multiprocessing::runtime {
-namespace {
-
-// What a channel takes in although its reader is asleep, on every system.
-constexpr std::size_t written_at_once = 32 * 1024;
-
-}  // namespace
 
 struct Feeder::State {
   std::shared_ptr<platform::Channel> channel;

@@ -309,7 +309,18 @@ void PoolCore::let_go(Worker& worker) {
   });
 }
 
+// A worker begins a task when it has all of it. So one whose last byte was not read has not begun; of several
+// that is known of the last alone. But what comes back time and again, or is large, may be what its workers
+// die of.
+bool PoolCore::was_not_read(const Worker& worker, Assignment& head, bool alone) noexcept {
+  constexpr unsigned returns_at_most = 10;
+  const bool unwritten = head.number > worker.flushed;
+  const bool unread = alone && head.wire_size <= Worker::written_at_once && worker.channel->left_unread();
+  return (unwritten || unread) && ++head.returns <= returns_at_most;
+}
+
 void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {
+  const bool alone = worker.sent.size() == 1;
   while (worker.sent.size() > 1) {
     if (!worker.sent.back().job->over()) again_.push_front(std::move(worker.sent.back()));
     worker.sent.pop_back();
@@ -319,8 +330,7 @@ void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {
   worker.sent.clear();
   if (head.job->over() || head.left() == 0) return;
   const bool innocent = worker.doomed && !worker.lost;  // it was stopped for what is answered already
-  const bool unread = head.number > worker.flushed;     // it never came to the worker
-  if (innocent || unread) {
+  if (innocent || was_not_read(worker, head, alone)) {
     again_.push_front(std::move(head));
   } else if (head.one_by_one || head.left() == 1) {
     blame(worker, std::move(head), deliveries);

@@ -28,7 +28,7 @@ std::string facts() {
   std::string text = can.system;
   for (const bool fact :
        {can.fork, can.fork_is_default, can.signals, can.exact_sentinels, can.foreign_sentinels,
-        can.kept_wait_sets, can.half_close, can.handle_transfer, can.transfer_keeps_handles,
+        can.kept_wait_sets, can.half_close, can.tells_unread, can.handle_transfer, can.transfer_keeps_handles,
         can.drops_unreceived_handles, can.child_handover, can.ends_children, can.throw_traces,
         can.crash_stacks, can.symbol_names, can.replaced_executable})
     text += fact ? " yes" : " no";

@@ -280,6 +280,69 @@ TEST_SUITE("contract.channel") {
     CHECK(writer.get() == Condition::broken);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "a peer that closes with something unread leaves word of it") {
+    const bool tells = capabilities().tells_unread;
+    SUBCASE("nothing of it was read, and the end is read") {
+      auto [left, right] = must(channel_pair());
+      must(right.write_all(bytes_of("last words"), patience()));
+      must(left.write_all(pattern(100, 1), patience()));
+      CHECK_FALSE(left.left_unread());
+      right.close();
+      CHECK(read_to_end(left) == "last words");
+      CHECK(left.left_unread() == tells);
+      CHECK(at_end(left));
+      CHECK(left.left_unread() == tells);
+    }
+    SUBCASE("the last byte of it was not read") {
+      auto [left, right] = must(channel_pair());
+      must(left.write_all(pattern(100, 1), patience()));
+      std::vector<std::byte> nearly_all(99);
+      must(right.read_all(nearly_all, patience()));
+      right.close();
+      CHECK(at_end(left));
+      CHECK(left.left_unread() == tells);
+    }
+    SUBCASE("a write finds the peer gone") {
+      auto [left, right] = must(channel_pair());
+      must(left.write_all(pattern(100, 1), patience()));
+      right.close();
+      CHECK(outcome(left.write_all(pattern(100, 1), patience())) == Condition::broken);
+      CHECK(at_end(left));
+      CHECK(left.left_unread() == tells);
+    }
+    SUBCASE("a write that waits is broken") {
+      auto [left, right] = must(channel_pair());
+      const std::vector<std::byte> bytes(more_than_fits);
+      auto writer =
+          std::async(std::launch::async, [&] { return outcome(left.write_all(bytes, patience())); });
+      REQUIRE(is_ready(right, patience()));
+      right.close();
+      CHECK(writer.get() == Condition::broken);
+      CHECK(at_end(left));
+      CHECK(left.left_unread() == tells);
+    }
+    SUBCASE("it was killed") {
+      auto child = start(says_and_waits);
+      REQUIRE(is_ready(child.channel, patience()));
+      must(child.process.send(StopSignal::kill));
+      child.join();
+      CHECK(read_to_end(child.channel) == "last words");
+      CHECK_FALSE(child.channel.left_unread());
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a peer that has read all leaves no word of anything unread") {
+    auto [left, right] = must(channel_pair());
+    CHECK_FALSE(Channel().left_unread());
+    must(left.write_all(pattern(100, 1), patience()));
+    std::vector<std::byte> all(100);
+    must(right.read_all(all, patience()));
+    right.close();
+    CHECK(at_end(left));
+    CHECK(outcome(left.write_all(pattern(100, 1), patience())) == Condition::broken);
+    CHECK_FALSE(left.left_unread());
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "one direction can end while the other goes on") {
     auto [left, right] = must(channel_pair());
     if (!capabilities().half_close) {

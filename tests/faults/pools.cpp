@@ -10,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "contract/capabilities.hpp"
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
 #include "test_support/clean_plan.hpp"
 #include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
 #include "test_support/start_methods.hpp"
 
 namespace faults_pools {
@@ -36,6 +38,11 @@ int hang_at_three(int x) {
   return x;
 }
 int square(int x) { return x * x; }
+/// An initializer whose worker may end where it would read its first task.
+void die_unread_if_told(mp::Connection line) {
+  if (line.recv<bool>()) platform::fault_plan::end(platform::Call::channel_read, 1);
+}
+
 TEST_SUITE("faults.pools") {
   TEST_CASE_FIXTURE(LeakCheck, "a worker that dies costs its task and no other") {
     with_each_start_method([](mp::Context& context) {
@@ -154,6 +161,21 @@ TEST_SUITE("faults.pools") {
       CHECK_THROWS_AS(throwing.apply(square, 1), std::domain_error);
       mp::Pool leaving(1, {.initializer = {[] { mp::exit(3); }}, .context = context});
       CHECK_THROWS_AS(leaving.apply_async(square, 1).get(), mp::RuntimeError);
+    });
+  }
+
+  TEST_CASE("a task that no worker has read is no worker's death, but not for ever") {
+    if (!platform::capabilities().tells_unread)
+      return mp::test_support::skip("the system does not tell what a worker left unread");
+    const CleanPlan plan;
+    with_each_start_method([](mp::Context& context) {
+      auto [ours, theirs] = mp::Pipe();
+      mp::Pool pool = context.Pool(1, {.initializer = {die_unread_if_told, theirs}});
+      for (const bool dies : {true, true, true, false}) ours.send(dies);
+      CHECK(pool.apply(square, 5) == 25);
+      for (int i = 0; i < 30; ++i) ours.send(true);  // more than anybody tries
+      CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
+      CHECK_THROWS_AS(pool.apply(square, 6), mp::WorkerDied);
     });
   }
 

@@ -13,6 +13,8 @@ inline constexpr bool fork_is_default = true;
 inline constexpr std::optional<int> memory_resource = RLIMIT_DATA;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
+/// A unix socket whose peer closed with something unread says ECONNRESET, once, before the end of file.
+inline constexpr bool tells_unread = true;
 inline constexpr bool transfer_keeps_handles = true;
 
 }  // namespace multiprocessing::platform::posix::facts

@@ -11,6 +11,8 @@ inline constexpr bool fork_is_default = false;
 inline constexpr std::optional<int> memory_resource = std::nullopt;
 inline constexpr bool crash_stacks = true;
 inline constexpr bool symbol_names = true;
+/// A unix socket whose peer closed is at its end, whatever was left unread.
+inline constexpr bool tells_unread = false;
 inline constexpr bool transfer_keeps_handles = false;
 
 }  // namespace multiprocessing::platform::posix::facts

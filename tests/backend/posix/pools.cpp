@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,10 +14,12 @@
 #include <thread>
 #include <vector>
 
+#include "contract/capabilities.hpp"
 #include "contract/image.hpp"
 #include "contract/process.hpp"
 #include "contract/system.hpp"
 #include "test_support/leak_check.hpp"
+#include "test_support/listener.hpp"
 
 namespace backend_pools {
 
@@ -58,7 +61,52 @@ std::size_t deep(std::size_t bytes) {
   return below + static_cast<std::size_t>(room[0]);
 }
 
+int own_pid() { return *mp::current_process().pid(); }
+
+/// A child of this process that reads no more until it is killed.
+void stop_and_see(pid_t child) {
+  REQUIRE(kill(child, SIGSTOP) == 0);
+  siginfo_t told{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(child), &told, WSTOPPED | WNOWAIT) == 0);
+}
+
+/// Start methods whose workers are children of this process.
+constexpr const char* own_children[] = {"fork", "spawn"};
+
 TEST_SUITE("backend.pools") {
+  TEST_CASE("a task that a worker had not read when it was killed is done by another, and is no retry") {
+    if (!mp::platform::capabilities().tells_unread)
+      return mp::test_support::skip("the system does not tell what a worker left unread");
+    for (const char* method : own_children) {
+      INFO("start method: ", method);
+      mp::Pool pool(1, {.context = method});
+      for (int round = 0; round < 5; ++round) {
+        const pid_t worker = pool.apply(own_pid);
+        stop_and_see(worker);
+        auto task = pool.apply_async(own_pid);
+        REQUIRE(kill(worker, SIGKILL) == 0);
+        CHECK(task.get() != worker);
+      }
+    }
+  }
+
+  TEST_CASE("a task that may have begun when its worker was killed is not begun again") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(
+        1, {.initializer = {[](mp::Connection end) { line_of_worker = new mp::Connection(std::move(end)); },
+                            theirs}});
+    for (int round = 0; round < 5; ++round) {
+      const auto begun = pool.apply_async([] { return pid_and_hang(*line_of_worker); });
+      const pid_t worker = ours.recv<int>();
+      stop_and_see(worker);
+      const auto behind = pool.apply_async(square, round);
+      REQUIRE(kill(worker, SIGKILL) == 0);
+      CHECK_THROWS_AS(begun.get(), mp::WorkerDied);
+      CHECK(behind.get() == round * round);
+    }
+    CHECK_FALSE(ours.poll());  // nobody began it again
+  }
+
   TEST_CASE("a task that ends its thread ends its worker, which says so") {
     mp::Pool pool(1);
     const auto leaves_at_one = [](int x) {

@@ -70,6 +70,13 @@ class Channel {
   /// not_supported (see Capabilities::half_close).
   [[nodiscard]] Status finish_writing() noexcept;
 
+  /// Of an end of channel_pair() that has come to the end of file: whether the peer closed its end, or died,
+  /// before it had read the last byte that was written here. False also where nobody can tell: the peer's end
+  /// was copied and the copy is still open, or the system keeps no record (see Capabilities::tells_unread).
+  /// It is learned by reads and writes of this object, and says nothing of what a write that failed left out.
+  /// Thread-safe.
+  [[nodiscard]] bool left_unread() const noexcept;
+
   void close() noexcept;
 
   class State;

@@ -126,6 +126,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   [[nodiscard]] bool has_ended() const noexcept;
   void drop_initializer() noexcept;
   void take_back(Worker& worker, Deliveries& deliveries);
+  static bool was_not_read(const Worker& worker, Assignment& head, bool alone) noexcept;
   void blame(Worker& worker, Assignment head, Deliveries& deliveries);
   void abort_all(const std::shared_ptr<const TaskFailure>& failure);
 

@@ -27,6 +27,7 @@ struct Assignment {
   std::uint64_t number = 0;   ///< of this handing-out
   std::uint32_t done = 0;     ///< items whose results are known
   unsigned kills = 0;         ///< workers that died of the item after those
+  unsigned returns = 0;       ///< workers that died and had not read it
   bool one_by_one = false;    ///< so that the item a worker dies of is known
   bool clock_runs = false;    ///< of the time limit of the item after those
   std::size_t wire_size = 0;  ///< bytes in the channel until its result comes
@@ -55,6 +56,9 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
 
 /// All members are guarded by the pool's mutex.
 struct PoolWorker {
+  /// What a channel takes in although its reader is asleep, on every system.
+  static constexpr std::size_t written_at_once = std::size_t{32} * 1024;
+
   std::shared_ptr<detail::ProcessState> process;
   std::shared_ptr<platform::Channel> channel;
   int pid = 0;
