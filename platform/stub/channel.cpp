@@ -19,7 +19,7 @@ Result<Channel> Channel::adopt(Handle) {
   return not_supported("Channel::adopt");
 }
 
-Result<Channel> Channel::adopt_stream(Handle) {
+Result<Channel> Channel::adopt_stream(Handle, StreamUse) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   return not_supported("Channel::adopt_stream");
 }

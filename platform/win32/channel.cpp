@@ -192,8 +192,12 @@ Result<Channel> Channel::adopt(Handle handle) {
   return Channel(std::move(*state));
 }
 
-Result<Channel> Channel::adopt_stream(Handle handle) {
-  if (!is_socket(handle.get())) return adopt(std::move(handle));
+Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
+  if (!is_socket(handle.get())) {
+    if (is_open_for(handle.get(), use)) return adopt(std::move(handle));
+    if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
+    return mistake("Channel::adopt_stream");
+  }
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   Socket socket(static_cast<SOCKET>(handle.release()));
   return make_socket_channel(socket);

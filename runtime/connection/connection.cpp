@@ -45,7 +45,8 @@ Connection Connection::from_native_handle(NativeHandle handle, bool readable, bo
   platform::Handle owned((platform::RawHandle)handle.native());
   if (!readable && !writable) throw ValueError("from_native_handle: neither readable nor writable");
   return make_connection(
-      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(owned)), "from_native_handle"),
+      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(owned), {readable, writable}),
+                              "from_native_handle"),
       readable, writable, Peer::stranger);
 }
 
@@ -105,9 +106,10 @@ Connection Connection::share() const {
     throw OSError(std::make_error_code(std::errc::not_supported), cannot_be_passed_on);
   platform::Handle copy(
       runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
-  return make_connection(
-      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(copy)), "the connection"),
-      state.readable(), state.writable(), state.peer());
+  return make_connection(runtime::value_or_throw(platform::Channel::adopt_stream(
+                                                     std::move(copy), {state.readable(), state.writable()}),
+                                                 "the connection"),
+                         state.readable(), state.writable(), state.peer());
 }
 
 void Connection::encode(detail::Encoder& encoder) const {
@@ -127,8 +129,9 @@ Connection Connection::decode(detail::Decoder& decoder) {
   const bool writable = decoder.number<bool>();
   const auto peer = decoder.number<bool>() ? Peer::stranger : Peer::ours;
   return make_connection(
-      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(handle)), "a connection"), readable,
-      writable, peer);
+      runtime::value_or_throw(platform::Channel::adopt_stream(std::move(handle), {readable, writable}),
+                              "a connection"),
+      readable, writable, peer);
 }
 
 // ---- typed messages: the type's fingerprint, then the value

@@ -91,6 +91,21 @@ TEST_SUITE("contract.channel_adopt") {
           Condition::invalid_argument);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "a stream that goes one way is adopted for that way alone") {
+    for (const auto direction : {Direction::child_reads, Direction::child_writes}) {
+      const auto pipe = must(stream_pipe(direction));
+      const bool we_read = direction == Direction::child_writes;
+      const auto adopt_for = [&](StreamUse use) {
+        return outcome(Channel::adopt_stream(Handle(must(duplicate_handle(pipe.parent.get()))), use));
+      };
+      CHECK(adopt_for({.reading = we_read, .writing = !we_read}) == success);
+      CHECK(adopt_for({.reading = !we_read, .writing = we_read}) == Condition::invalid_argument);
+      CHECK(adopt_for({}) == Condition::invalid_argument);
+    }
+    auto [left, right] = must(channel_pair());
+    CHECK(outcome(Channel::adopt_stream(Handle(must(duplicate_handle(left.get()))))) == success);
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a child adopts the end that its parent let it inherit") {
     auto [left, right] = must(channel_pair());
     CHECK(code_of(adopts, {std::to_string(current_pid())}, unadopted(left.get())) == accepted);

@@ -203,6 +203,19 @@ os.write(3, (-1).to_bytes(4, 'big', signed=True) + (1 << 60).to_bytes(8, 'big') 
     CHECK(other.closed());
   }
 
+  TEST_CASE_FIXTURE(mp::test_support::LeakCheck, "a pipe is adopted for the way that it goes, and no other") {
+    for (const int wanted : {0, 1}) {
+      int ends[2];
+      REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+      const int other = ends[1 - wanted];
+      CHECK_THROWS_AS((void)mp::Connection::from_native_handle(other, wanted == 0, wanted == 1), mp::OSError);
+      CHECK(fcntl(other, F_GETFD) == -1);  // it was ours to close
+      CHECK_THROWS_AS((void)mp::Connection::from_native_handle(dup(ends[wanted])), mp::OSError);
+      const auto good = mp::Connection::from_native_handle(ends[wanted], wanted == 0, wanted == 1);
+      CHECK(good.readable() == (wanted == 0));
+    }
+  }
+
   TEST_CASE("what is no stream is not adopted") {
     CHECK_THROWS_AS(mp::Connection::from_native_handle(open("/dev/null", O_RDWR | O_CLOEXEC)), mp::OSError);
     CHECK_THROWS_AS(mp::Connection::from_native_handle(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),

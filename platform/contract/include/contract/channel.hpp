@@ -17,6 +17,12 @@
 
 namespace multiprocessing::platform {
 
+/// What a stream that somebody else made is wanted for.
+struct StreamUse {
+  bool reading = true;
+  bool writing = true;
+};
+
 class Channel {
  public:
   Channel() noexcept;
@@ -29,8 +35,9 @@ class Channel {
 
   /// Takes over a stream that anybody made: an end of channel_pair(), a stream socket or one end of a pipe
   /// (POSIX), a named pipe that was opened for overlapped operations (Windows). Nothing that it shares with
-  /// other processes is changed. Errors: invalid_argument (not open, or of another kind), other.
-  [[nodiscard]] static Result<Channel> adopt_stream(Handle handle);
+  /// other processes is changed. Errors: invalid_argument (not open, of another kind, or one that can not be
+  /// read or not be written as `use` wants), other.
+  [[nodiscard]] static Result<Channel> adopt_stream(Handle handle, StreamUse use = {});
 
   /// In a child: takes over the end that its parent let it inherit under the number `handle`, which
   /// becomes non-inheritable. Trusts nothing: `handle` must not be a standard stream, must be of the
