@@ -65,6 +65,9 @@ class MULTIPROCESSING_EXPORT FutureCore {
   /// True if the work was still going on; the future then answers CancelledError.
   bool cancel();
 
+  /// Somebody has begun the work, or is about to.
+  void set_running() noexcept;
+  [[nodiscard]] bool running() const;
   [[nodiscard]] bool done() const;
   [[nodiscard]] bool cancelled() const;
   /// Waits; false when the time is over. Throws CancelledError if `stop` was set.
@@ -103,7 +106,9 @@ class Future {
     return core_->exception(timeout, stop);
   }
   [[nodiscard]] bool done() const { return core_->done(); }
-  [[nodiscard]] bool running() const { return !core_->done(); }
+  /// Whether a worker was given the work and it is not done. As in Python it may wait at that worker for
+  /// other work, and once true it stays so until done(), whatever becomes of the worker.
+  [[nodiscard]] bool running() const { return core_->running(); }
   /// Stops the work; true unless it had ended. Python cannot do that to work that has begun.
   bool cancel() { return core_->cancel(); }
   [[nodiscard]] bool cancelled() const { return core_->cancelled(); }

@@ -163,6 +163,7 @@ std::shared_ptr<FutureCore> call_task_async(StartWith with, CallOptions options,
   auto future = std::make_shared<FutureCore>();
   const auto state = start_call(with, options, *task, platform::Deadline::never());
   try {
+    future->set_running();
     future->on_cancel([state] { state->kill_quietly(); });
     loop.post([call = std::make_shared<AsyncCall>(state, future, std::move(options.stop))] {
       try {

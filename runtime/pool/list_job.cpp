@@ -50,6 +50,7 @@ class ListJob final : public runtime::PoolJob {
     chunk.items = bytes_->bytes().subspan(begin, ends_[handed_out_] - begin);
     chunk.owner = bytes_;
     ++handed_out_;
+    future_->set_running();
     return true;
   }
 

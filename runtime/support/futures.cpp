@@ -3,6 +3,7 @@
 #include <multiprocessing/future.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -23,7 +24,8 @@ struct FutureCore::State {
   const int maker = platform::current_pid();
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
-  bool deciding = false;  ///< somebody brings the result; nobody else can any more
+  bool deciding = false;            ///< somebody brings the result; nobody else can any more
+  std::atomic<bool> begun = false;  ///< set with locks held that `mutex` must not be taken under
   bool done = false;
   bool cancelled = false;
   std::vector<std::byte> bytes;
@@ -177,6 +179,13 @@ void FutureCore::on_cancel(std::function<void()> stop_work) {
     if (!state_->cancelled) return;
   }
   stop_work();
+}
+
+void FutureCore::set_running() noexcept { state_->begun.store(true, std::memory_order_relaxed); }
+
+bool FutureCore::running() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->begun.load(std::memory_order_relaxed) && !state_->done;
 }
 
 bool FutureCore::done() const {

@@ -68,6 +68,7 @@ TEST_SUITE("api.calls") {
       CHECK(failed.exception() != nullptr);
       CHECK_THROWS_AS(context.call_async(leave).result(), mp::ProcessExitedException);
       auto hanging = context.call_async(hang);
+      CHECK(hanging.running());
       CHECK_FALSE(hanging.done());
       CHECK_THROWS_AS(hanging.result(1ms), mp::TimeoutError);
       CHECK(hanging.cancel());

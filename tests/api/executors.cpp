@@ -31,6 +31,14 @@ int with_own_child(int x) {
   return nested.apply(square, x);
 }
 
+mp::Connection* line = nullptr;
+/// Says that it has begun, and goes on when it is told to.
+int wait_for_word(int x) {
+  line->send(x);
+  line->recv<bool>();
+  return x;
+}
+
 /// As a program does that leaves by exit() in the middle of an iteration.
 void leaves_a_map_unread() {
   static auto& executor = *new mp::ProcessPoolExecutor(1);
@@ -64,6 +72,30 @@ TEST_SUITE("api.executors") {
       CHECK_THROWS_AS(executor.submit(square, 1), mp::RuntimeError);
       CHECK(mp::active_children().empty());
     });
+  }
+
+  TEST_CASE("a future is running once a worker was given its work, and until that is done") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::ProcessPoolExecutor executor(
+        1, {.initializer = {[](mp::Connection end) { line = new mp::Connection(std::move(end)); }, theirs}});
+    auto first = executor.submit(wait_for_word, 1);
+    auto second = executor.submit(wait_for_word, 2);
+    auto dropped = executor.submit(wait_for_word, 3);
+    CHECK(ours.recv<int>() == 1);
+    CHECK(first.running());
+    CHECK_FALSE(first.done());
+    CHECK_FALSE(second.running());
+    CHECK_FALSE(second.done());
+    CHECK(dropped.cancel());
+    CHECK_FALSE(dropped.running());
+    ours.send(true);
+    CHECK(ours.recv<int>() == 2);
+    CHECK(second.running());
+    CHECK(first.result() == 1);
+    CHECK_FALSE(first.running());
+    CHECK(second.cancel());  // where Python says no
+    CHECK_FALSE(second.running());
+    CHECK(second.cancelled());
   }
 
   TEST_CASE("map gives results in order, throws the first failure, and keeps to its time") {
