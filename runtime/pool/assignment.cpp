@@ -34,6 +34,7 @@ bool PoolCore::take_next(Assignment& next) {
       next.one_by_one = !job->options().timeout.is_infinite();
       return true;
     }
+    job->set_queued(false);
     queue_.pop_front();
   }
   return false;
@@ -175,7 +176,7 @@ void PoolCore::retire_if_done(Worker& worker) {
   TaskFrame end;
   end.kind = TaskFrameKind::end;
   append_frame(worker.out, end);
-  worker.flush();  // who cannot be told has ended
+  if (!worker.flush()) worker.process->kill_quietly();  // who cannot be told has ended, or would never know
 }
 
 void PoolCore::end_idle_workers() {

@@ -116,7 +116,7 @@ void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
     broken = broken_;
     if (broken == nullptr) {
       open_.insert_or_assign(job.get(), job);
-      queue_.push_back(job);
+      enqueue(job);
       dispatch();
     }
   }
@@ -126,8 +126,14 @@ void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
 void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
   const std::scoped_lock lock(mutex_);
   if (job->over() || !open_.contains(job.get())) return;
-  if (std::ranges::find(queue_, job) == queue_.end()) queue_.push_back(job);
+  enqueue(job);
   dispatch();
+}
+
+void PoolCore::enqueue(const std::shared_ptr<runtime::PoolJob>& job) {
+  if (job->queued()) return;
+  queue_.push_back(job);
+  job->set_queued(true);
 }
 
 void PoolCore::forget(const runtime::PoolJob& job) {
@@ -170,6 +176,7 @@ void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
     for (const auto& [key, weak] : open_)
       if (auto job = weak.lock()) jobs.push_back(std::move(job));
     open_.clear();
+    for (const auto& job : queue_) job->set_queued(false);
     queue_.clear();
     again_.clear();
   }

@@ -89,6 +89,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   [[noreturn]] void refuse() const;
 
   // Assignment; the mutex is held.
+  void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
   void dispatch();
   void dispatch_later();
   bool take_next(Assignment& next);

@@ -58,6 +58,10 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
   void note_cancelled() noexcept { cancelled_.store(true, std::memory_order_release); }
 
+  /// Whether it is in the pool's queue, where it is once. The pool's mutex is held.
+  [[nodiscard]] bool queued() const noexcept { return queued_; }
+  void set_queued(bool queued) noexcept { queued_ = queued; }
+
  protected:
   void set_over() noexcept { over_.store(true, std::memory_order_release); }
 
@@ -66,6 +70,7 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   const TaskOptions options_;
   std::atomic<bool> over_{false};
   std::atomic<bool> cancelled_{false};
+  bool queued_ = false;
 };
 
 }  // namespace multiprocessing::runtime
