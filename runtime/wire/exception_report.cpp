@@ -99,6 +99,9 @@ std::exception_ptr future_failure(const ExceptionReport& report, const RemoteErr
 }
 
 std::exception_ptr regex_failure(const ExceptionReport& report, const RemoteError& remote) {
+  // An enumeration of thirteen values, or more, holds every number of four bits; others come from a liar.
+  constexpr std::int32_t largest = 15;
+  if (report.error_code < 0 || report.error_code > largest) return std::make_exception_ptr(remote);
   return arrived<std::regex_error>(report, remote,
                                    static_cast<std::regex_constants::error_type>(report.error_code));
 }
