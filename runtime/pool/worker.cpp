@@ -7,12 +7,14 @@
 #include <exception>
 #include <multiprocessing/detail/chunk.hpp>
 #include <multiprocessing/errors.hpp>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "contract/throw_trace.hpp"
 #include "launch/child_main.hpp"
 #include "launch/identity.hpp"
+#include "launch/registry_mutex.hpp"
 #include "pool/function_record.hpp"
 #include "pool/task_frame.hpp"
 #include "support/errors.hpp"
@@ -68,7 +70,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What a worker writes; fails when the pool is gone, and then there is nobody to tell.
+/// What a worker writes. When that fails the pool is gone, or a word to it is lost for which it would wait
+/// for ever: the worker lets go of the channel, and the pool, if it is there, knows that it has lost this
+/// worker.
 class Reports {
  public:
   explicit Reports(platform::Channel& channel) noexcept : channel_(channel) {}
@@ -78,7 +82,10 @@ class Reports {
   }
   void send() {
     if (pending_.empty()) return;
-    static_cast<void>(channel_.write_all(pending_, platform::Deadline::never()));
+    if (!channel_.write_all(pending_, platform::Deadline::never())) {
+      const std::scoped_lock lock(registry_mutex());  // as pool channels are closed
+      channel_.close();
+    }
     if (pending_.capacity() > kept)
       pending_ = {};
     else
