@@ -7,6 +7,7 @@
 
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/submit.hpp>
+#include <multiprocessing/detail/zipped.hpp>
 #include <multiprocessing/duration.hpp>
 #include <multiprocessing/future.hpp>
 #include <multiprocessing/pool.hpp>
@@ -106,18 +107,23 @@ class ProcessPoolExecutor {
         detail::submit_task(core(), std::move(options), std::move(f), std::forward<Args>(args)...));
   }
 
-  /// `f(x)` for each x, results in their order. Inputs are pulled as results are taken.
-  template <class F, std::ranges::input_range Range>
-  requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>) auto map(F f, Range&& inputs) {
-    return map(MapOptions{}, std::move(f), std::forward<Range>(inputs));
+  /// `f(x)` for each x, results in their order; of several ranges `f(a, b, ...)` of their elements side by
+  /// side, as long as the shortest. Inputs are pulled as results are taken.
+  template <class F, std::ranges::input_range... Ranges>
+  requires(sizeof...(Ranges) > 0 &&
+           !std::same_as<std::remove_cvref_t<F>, MapOptions>) auto map(F f, Ranges&&... inputs) {
+    return map(MapOptions{}, std::move(f), std::forward<Ranges>(inputs)...);
   }
   template <class F, std::ranges::input_range Range>
   auto map(MapOptions options, F f, Range&& inputs) {
     using Passing = detail::AsArgument<F, std::ranges::range_reference_t<Range>>;
-    return MapResults(
-        ResultRange(detail::open_stream<Passing>(core(), f, std::forward<Range>(inputs), TaskOptions{}, true,
-                                                 options.chunksize, options.buffersize)),
-        options.timeout);
+    return map_passing<Passing>(options, f, std::forward<Range>(inputs));
+  }
+  template <class F, std::ranges::input_range... Ranges>
+  requires(sizeof...(Ranges) > 1) auto map(MapOptions options, F f, Ranges&&... inputs) {
+    detail::Zipped zipped(detail::view_of(std::forward<Ranges>(inputs))...);
+    using Passing = detail::AsArguments<F, std::ranges::range_reference_t<decltype(zipped)>>;
+    return map_passing<Passing>(options, f, std::move(zipped));
   }
 
   /// No more tasks are taken. With `wait` it returns when all are done and the workers have ended; with
@@ -137,6 +143,14 @@ class ProcessPoolExecutor {
     if (core_ == nullptr) throw RuntimeError("the executor was moved from");
     return core_;
   }
+  template <class Passing, class F, class Range>
+  auto map_passing(const MapOptions& options, const F& f, Range&& inputs) {
+    return MapResults(
+        ResultRange(detail::open_stream<Passing>(core(), f, std::forward<Range>(inputs), TaskOptions{}, true,
+                                                 options.chunksize, options.buffersize)),
+        options.timeout);
+  }
+
   std::shared_ptr<detail::PoolCore> core_;
 };
 

@@ -7,7 +7,9 @@
 #include <numeric>
 #include <ranges>
 #include <set>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "test_support/leak_check.hpp"
@@ -24,6 +26,11 @@ int square(int x) { return x * x; }
 int odd_only(int x) {
   if (x % 2 == 0) throw std::out_of_range("even");
   return x;
+}
+int power(int base, int exponent) {
+  int product = 1;
+  while (exponent-- > 0) product *= base;
+  return product;
 }
 void hang() { mp::connection::wait({mp::parent_process()->sentinel()}); }
 int with_own_child(int x) {
@@ -72,6 +79,36 @@ TEST_SUITE("api.executors") {
       CHECK_THROWS_AS(executor.submit(square, 1), mp::RuntimeError);
       CHECK(mp::active_children().empty());
     });
+  }
+
+  TEST_CASE("map takes several ranges, as long as the shortest") {
+    mp::ProcessPoolExecutor executor(2);
+    const std::vector<int> bases = {2, 3, 4};
+    const auto all = [](auto results) {
+      std::vector<int> list;
+      for (auto& each : results) list.push_back(each);
+      return list;
+    };
+    CHECK(all(executor.map(power, bases, std::views::iota(1))) == std::vector{2, 9, 64});
+    CHECK(all(executor.map(power, std::vector{5, 6}, bases)) == std::vector{25, 216});
+    CHECK(all(executor.map(mp::MapOptions{.chunksize = 2}, power, bases, std::vector{3, 2, 1, 0})) ==
+          std::vector{8, 9, 4});
+    CHECK(all(executor.map(power, bases, std::vector<int>{})).empty());
+    CHECK(all(executor.map(power, std::vector<int>{}, std::views::iota(0))).empty());
+    const auto joined = [](std::string a, const std::string& b, bool twice) {
+      return static_cast<int>((a + b).size()) * (twice ? 2 : 1);
+    };
+    const std::vector<std::string> words = {"a", "bc"};
+    CHECK(all(executor.map(joined, words, std::views::single("def"), std::vector<bool>{true, false})) ==
+          std::vector{8});
+    // Python: the second range is not asked for more once the first has ended, but the other way about it is.
+    std::istringstream first_text("1 2 3"), second_text("1 2");
+    std::ranges::istream_view<int> first(first_text), second(second_text);
+    CHECK(all(executor.map(power, second, first)) == std::vector{1, 4});
+    CHECK(*std::ranges::begin(first) == 3);
+    auto failing = executor.map(power, bases, std::views::iota(0) | std::views::transform(odd_only));
+    CHECK_THROWS_AS(failing.next(), std::out_of_range);
+    CHECK_FALSE(failing.next());
   }
 
   TEST_CASE("a future is running once a worker was given its work, and until that is done") {
