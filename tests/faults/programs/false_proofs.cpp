@@ -17,7 +17,7 @@
 
 #include "contract/crypto.hpp"
 #include "contract/listener.hpp"
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "contract/fault.hpp"
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/verdict.hpp"
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

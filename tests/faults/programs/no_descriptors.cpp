@@ -16,7 +16,7 @@
 
 #include "contract/listener.hpp"
 #include "contract/system.hpp"
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

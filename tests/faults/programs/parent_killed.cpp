@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "contract/process.hpp"
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

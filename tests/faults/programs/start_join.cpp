@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <string>
 
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/verdict.hpp"
 

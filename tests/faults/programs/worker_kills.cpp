@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "figures.hpp"
+#include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

@@ -1,4 +1,4 @@
-// What the programs here have in common: their arguments.
+// What the programs have in common that count and judge themselves: their arguments.
 #pragma once
 
 #include <multiprocessing/context.hpp>
