@@ -22,9 +22,31 @@
 
 namespace multiprocessing {
 
+/// A function and its arguments, `{f, args...}`. Each thread calls a copy of it with copies of them;
+/// `std::ref` says what is to be shared.
+class ThreadInitializer {
+ public:
+  ThreadInitializer() = default;
+  ThreadInitializer(std::function<void()> call) : call_(std::move(call)) {}
+  template <class F, class... Args>
+  requires(!std::same_as<std::remove_cvref_t<F>, ThreadInitializer> &&
+           std::invocable<std::decay_t<F>&, std::decay_t<Args>...>) ThreadInitializer(F&& f, Args&&... args)
+      : call_([f = std::decay_t<F>(std::forward<F>(f)),
+               arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)] {
+          auto function = f;
+          auto own = arguments;
+          std::apply(function, std::move(own));
+        }) {}
+  /// Empty if there is nothing to call.
+  [[nodiscard]] const std::function<void()>& call() const noexcept { return call_; }
+
+ private:
+  std::function<void()> call_;
+};
+
 struct ThreadPoolOptions {
   /// Called in each thread before its first task. If it throws, the tasks get that.
-  std::function<void()> initializer = {};
+  ThreadInitializer initializer = {};
 };
 
 /// A pool of threads: functions may have captures, arguments and results may be of any type, nothing is
@@ -34,7 +56,7 @@ class ThreadPool {
  public:
   /// Throws ValueError (threads below 1), OSError.
   explicit ThreadPool(int threads = process_cpu_count(), ThreadPoolOptions options = {})
-      : core_(detail::make_thread_pool(threads, std::move(options.initializer))) {}
+      : core_(detail::make_thread_pool(threads, options.initializer.call())) {}
   ThreadPool(ThreadPool&&) noexcept = default;
   ThreadPool& operator=(ThreadPool&& other) noexcept {
     if (this != &other) detail::drop_thread_pool(std::exchange(core_, std::move(other.core_)));
@@ -61,24 +83,25 @@ class ThreadPool {
     return job->one();
   }
 
-  /// `f(x)` for each x, each of which is copied (moved out of an rvalue) into its task.
+  /// `f(x)` for each x, each of which is copied (moved out of an rvalue) into its task. `chunksize` tasks, 1
+  /// if none is said, are one thread's, one after the other.
   template <class F, std::ranges::input_range Range>
-  auto map(F f, Range&& inputs) {
-    return map_async(std::move(f), std::forward<Range>(inputs)).get();
+  auto map(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return map_async(std::move(f), std::forward<Range>(inputs), chunksize).get();
   }
   template <class F, std::ranges::input_range Range>
-  auto map_async(F f, Range&& inputs) {
-    return submit_all(std::move(f), inputs, [](auto& function, auto& value) -> decltype(auto) {
+  auto map_async(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return submit_all(std::move(f), inputs, chunksize, [](auto& function, auto& value) -> decltype(auto) {
       return std::invoke(function, std::move(value));
     });
   }
   template <class F, std::ranges::input_range Range>
-  auto starmap(F f, Range&& inputs) {
-    return starmap_async(std::move(f), std::forward<Range>(inputs)).get();
+  auto starmap(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return starmap_async(std::move(f), std::forward<Range>(inputs), chunksize).get();
   }
   template <class F, std::ranges::input_range Range>
-  auto starmap_async(F f, Range&& inputs) {
-    return submit_all(std::move(f), inputs, [](auto& function, auto& value) -> decltype(auto) {
+  auto starmap_async(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return submit_all(std::move(f), inputs, chunksize, [](auto& function, auto& value) -> decltype(auto) {
       return std::apply(function, std::move(value));
     });
   }
@@ -107,8 +130,11 @@ class ThreadPool {
   void close() { detail::close(core()); }
   /// Tasks that were not begun answer CancelledError; waits for those that run.
   void terminate() { detail::terminate(core()); }
-  /// Waits until the threads have ended. Throws ValueError before close() or terminate().
-  void join() { detail::join(core()); }
+  /// Waits until the threads have ended. An imap that was not read to its end is fed with the rest of its
+  /// inputs first. Throws ValueError before close() or terminate(), CancelledError.
+  void join(StopToken stop = {}) { detail::join(core(), infinite, stop); }
+  /// The same for at most `timeout`; true if they have ended.
+  bool join(Duration timeout, StopToken stop = {}) { return detail::join(core(), timeout, stop); }
 
  private:
   [[nodiscard]] detail::ThreadPoolCore& core() const {
@@ -130,18 +156,27 @@ class ThreadPool {
   }
 
   template <class F, class Range, class Invoke>
-  auto submit_all(F f, Range& inputs, Invoke invoke) {
+  auto submit_all(F f, Range& inputs, std::optional<std::size_t> chunksize, Invoke invoke) {
     using Value = std::ranges::range_value_t<Range>;
     using R = std::remove_cvref_t<std::invoke_result_t<Invoke&, F&, Value&>>;
-    std::vector<Value> values;
-    for (auto&& input : inputs) values.emplace_back(std::forward<decltype(input)>(input));
-    auto job = std::make_shared<detail::ThreadJob<R>>(values.size());
+    const std::size_t step = detail::checked_chunksize(chunksize.value_or(1));
+    auto chunks = detail::thread_chunks<Value>(inputs, step);
+    auto job = std::make_shared<detail::ThreadJob<R>>(chunks.count);
     const auto function = std::make_shared<F>(std::move(f));
     run_all(job, [&] {
-      for (std::size_t i = 0; i < values.size(); ++i)
-        post(job, i, [function, invoke, value = std::move(values[i])]() mutable -> decltype(auto) {
-          return invoke(*function, value);
+      std::size_t first = 0;
+      for (auto& chunk : chunks.list) {
+        const std::size_t size = chunk->size();
+        detail::post(core(), [job, function, invoke, first, chunk](std::exception_ptr refused) {
+          std::size_t index = first;
+          for (auto& input : *chunk) {
+            auto call = [&]() -> decltype(auto) { return invoke(*function, input.value); };
+            job->run(index++, call, refused);
+          }
         });
+        chunk.reset();  // it ends with its task
+        first += size;
+      }
     });
     return job->list();
   }

@@ -1,4 +1,6 @@
 // The threads behind ThreadPool.
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -69,7 +71,7 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
     end(Phase::terminated);
   }
 
-  void join() {
+  bool join(Duration timeout, const StopToken& stop) {
     check_owner();
     std::vector<std::shared_ptr<LazyInputs>> open;
     {
@@ -79,12 +81,25 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
       for (const auto& [key, weak] : inputs_)
         if (auto inputs = weak.lock()) open.push_back(std::move(inputs));
     }
-    for (const auto& inputs : open) inputs->drain();
+    const TimeLeft left(timeout);
+    bool drained = true;
+    for (const auto& inputs : open) drained = drained && inputs->drain(left, stop);
     open.clear();
+    const StopCallback wake(stop, [this] {
+      const std::lock_guard lock(mutex_);
+      ended_.notify_all();
+    });
     std::unique_lock lock(mutex_);
-    drained_ = true;
+    drained_ = drained_ || drained;
     changed_.notify_all();
-    ended_.wait(lock, [this] { return running_ == 0; });
+    while (running_ > 0) {
+      if (stop.stop_requested()) throw CancelledError("join(): a stop was requested");
+      const auto remaining = left.remaining().nanoseconds();
+      if (remaining.count() <= 0) return false;
+      constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+      ended_.wait_for(lock, std::min(remaining, slice));
+    }
+    return true;
   }
 
   void begin(std::shared_ptr<LazyInputs> inputs) {
@@ -196,7 +211,7 @@ void check_running(ThreadPoolCore& pool) { pool.check_running(); }
 void post(ThreadPoolCore& pool, ThreadTask task) { pool.post(std::move(task)); }
 void close(ThreadPoolCore& pool) { pool.close(); }
 void terminate(ThreadPoolCore& pool) { pool.terminate(); }
-void join(ThreadPoolCore& pool) { pool.join(); }
+bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
 bool owned(const ThreadPoolCore& pool) noexcept { return pool.owned(); }
 std::size_t thread_count(const ThreadPoolCore& pool) noexcept { return pool.size(); }
 void begin_inputs(ThreadPoolCore& pool, std::shared_ptr<LazyInputs> inputs) { pool.begin(std::move(inputs)); }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <ranges>
@@ -19,6 +21,7 @@
 namespace api_thread_pools {
 
 namespace mp = multiprocessing;
+using namespace std::chrono_literals;
 using mp::test_support::LeakCheck;
 
 int odd_only(int x) {
@@ -43,6 +46,72 @@ TEST_SUITE("api.thread_pools") {
     CHECK(result.successful());
     pool.close();
     pool.join();
+  }
+
+  TEST_CASE("the tasks of a chunk are one thread's, one after the other") {
+    mp::ThreadPool pool(3);
+    const auto where = [](int x) { return std::pair(x, std::this_thread::get_id()); };
+    const auto done = pool.map(where, std::views::iota(0, 10), 4);
+    REQUIRE(done.size() == 10);
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      CHECK(done[i].first == static_cast<int>(i));
+      CHECK(done[i].second == done[i / 4 * 4].second);
+    }
+    CHECK(pool.starmap([](int a, int b) { return a * b; },
+                       std::vector<std::pair<int, int>>{{2, 3}, {4, 5}, {6, 7}},
+                       2) == std::vector{6, 20, 42});
+    int runs = 0;
+    CHECK_THROWS_AS(pool.map(
+                        [&runs](int x) {
+                          ++runs;
+                          return odd_only(x);
+                        },
+                        std::vector{1, 2, 3}, 100),
+                    std::out_of_range);
+    CHECK(runs == 3);
+    CHECK(pool.map([](bool x) { return !x; }, std::vector<bool>{true, false, true}, 2) ==
+          std::vector<bool>{false, true, false});
+    const auto pointers =
+        std::views::iota(1, 4) | std::views::transform([](int x) { return std::make_unique<int>(x); });
+    CHECK(pool.map([](std::unique_ptr<int> x) { return *x; }, pointers, 2) == std::vector{1, 2, 3});
+    CHECK_THROWS_AS(pool.map(where, std::vector{1}, 0), mp::ValueError);
+    pool.terminate();
+    CHECK_THROWS_AS(pool.map(where, std::vector{1}, 2), mp::ValueError);
+  }
+
+  TEST_CASE("an initializer with arguments") {
+    std::atomic<int> sum = 0;
+    {
+      mp::ThreadPool pool(3, {.initializer = {[](std::atomic<int>& total, int a, const std::string& b) {
+                                                total += a + static_cast<int>(b.size());
+                                              },
+                                              std::ref(sum), 10, "abc"}});
+      pool.close();
+      CHECK(pool.join(1h));
+    }
+    CHECK(sum == 39);
+    mp::ThreadPool none(1, {.initializer = std::function<void()>()});
+    CHECK(none.apply([] { return 1; }) == 1);
+    mp::ThreadPool failing(1, {.initializer = {odd_only, 2}});
+    CHECK_THROWS_AS(failing.apply([] { return 1; }), std::out_of_range);
+  }
+
+  TEST_CASE("join gives up when its time is over or a stop is requested, and goes on the next time") {
+    mp::ThreadPool pool(1);
+    std::promise<void> go;
+    const auto waits = pool.apply_async([&go] { go.get_future().wait(); });
+    auto endless = pool.imap([](int x) { return x; }, std::views::iota(0));
+    pool.close();
+    CHECK_FALSE(pool.join(1ms));
+    mp::StopSource stop;
+    stop.request_stop();
+    CHECK_THROWS_AS(pool.join(1h, stop.token()), mp::CancelledError);
+    CHECK_THROWS_AS(pool.join(stop.token()), mp::CancelledError);
+    { const auto dropped = std::move(endless); }
+    CHECK_FALSE(pool.join(0s));
+    go.set_value();
+    CHECK(pool.join(1h));
+    waits.get();
   }
 
   TEST_CASE("map, starmap, imap, outcomes") {

@@ -34,7 +34,8 @@ MULTIPROCESSING_EXPORT void check_running(ThreadPoolCore& pool);
 MULTIPROCESSING_EXPORT void post(ThreadPoolCore& pool, ThreadTask task);
 MULTIPROCESSING_EXPORT void close(ThreadPoolCore& pool);
 MULTIPROCESSING_EXPORT void terminate(ThreadPoolCore& pool);
-MULTIPROCESSING_EXPORT void join(ThreadPoolCore& pool);
+/// True when all threads have ended. Throws ValueError unless closed or terminated, CancelledError.
+MULTIPROCESSING_EXPORT bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop);
 /// Whether this is the process that made it.
 [[nodiscard]] MULTIPROCESSING_EXPORT bool owned(const ThreadPoolCore& pool) noexcept;
 [[nodiscard]] MULTIPROCESSING_EXPORT std::size_t thread_count(const ThreadPoolCore& pool) noexcept;
@@ -45,12 +46,32 @@ class MULTIPROCESSING_EXPORT LazyInputs {
   LazyInputs(const LazyInputs&) = delete;
   LazyInputs& operator=(const LazyInputs&) = delete;
   virtual ~LazyInputs();
-  /// Pulls what is left. In any thread.
-  virtual void drain() = 0;
+  /// Pulls what is left; false if the time was over before, or a stop was requested. In any thread.
+  virtual bool drain(const TimeLeft& left, const StopToken& stop) = 0;
 };
 /// Throws as check_running(). end_inputs() takes it back.
 MULTIPROCESSING_EXPORT void begin_inputs(ThreadPoolCore& pool, std::shared_ptr<LazyInputs> inputs);
 MULTIPROCESSING_EXPORT void end_inputs(ThreadPoolCore& pool, const LazyInputs& inputs) noexcept;
+
+/// The inputs of a call, a list for each task of the threads.
+template <class Value>
+struct ThreadChunks {
+  struct Input {  // a std::vector<bool> would not hold one
+    Value value;
+  };
+  std::vector<std::shared_ptr<std::vector<Input>>> list;
+  std::size_t count = 0;
+};
+template <class Value, class Range>
+ThreadChunks<Value> thread_chunks(Range& inputs, std::size_t chunksize) {
+  ThreadChunks<Value> chunks;
+  for (auto&& input : inputs) {
+    if (chunks.count++ % chunksize == 0)
+      chunks.list.push_back(std::make_shared<std::vector<typename ThreadChunks<Value>::Input>>());
+    chunks.list.back()->push_back({Value(std::forward<decltype(input)>(input))});
+  }
+  return chunks;
+}
 
 /// The results of one call of a ThreadPool.
 template <class R>

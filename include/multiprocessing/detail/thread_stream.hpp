@@ -67,8 +67,10 @@ class ThreadStreamState final : public LazyInputs,
     inputs_.reset();
   }
 
-  void drain() override {
-    while (pull()) continue;
+  bool drain(const TimeLeft& left, const StopToken& stop) override {
+    while (!stop.stop_requested() && left.remaining().nanoseconds().count() > 0)
+      if (!pull()) return true;
+    return false;
   }
 
  private:
