@@ -15,6 +15,7 @@
 #include "contract/capabilities.hpp"
 #include "contract/wait.hpp"
 #include "test_support/child.hpp"
+#include "test_support/deep_stack.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
 #include "test_support/messages.hpp"
@@ -44,15 +45,6 @@ const ChildFunction raises_in_background("raises_in_background", [](ChildContext
   done.get();
   return 33;
 });
-
-/// Goes so many bytes down.
-std::size_t stack_used(std::size_t bytes) {
-  volatile char room[1024];
-  room[0] = static_cast<char>(bytes % 7);
-  if (bytes < sizeof room) return static_cast<std::size_t>(room[0]);
-  const auto below = stack_used(bytes - sizeof room);
-  return below + static_cast<std::size_t>(room[0]);
-}
 
 }  // namespace
 
@@ -147,9 +139,9 @@ TEST_SUITE("contract.system") {
   TEST_CASE_FIXTURE(LeakCheck, "a thread in the background has as much stack as the first one, if it is to") {
     const auto depth = std::make_shared<std::promise<std::size_t>>();
     auto future = depth->get_future();
-    must(run_in_background([depth] { depth->set_value(stack_used(std::size_t{3} << 19)); },
+    must(run_in_background([depth] { depth->set_value(use_stack(std::size_t{3} << 19)); },
                            StackSize::as_first));
-    CHECK(future.get() == stack_used(std::size_t{3} << 19));
+    CHECK(future.get() == use_stack(std::size_t{3} << 19));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a thread in the background takes no signals") {

@@ -18,6 +18,7 @@
 #include "contract/image.hpp"
 #include "contract/process.hpp"
 #include "contract/system.hpp"
+#include "test_support/deep_stack.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
 
@@ -51,15 +52,6 @@ void busy_program(mp::Connection line) {
 }
 
 int handles() { return mp::platform::open_handle_count().value_or(0); }
-
-/// Comes to a value that nobody can work out without having been that deep.
-std::size_t deep(std::size_t bytes) {
-  volatile char room[1024];
-  room[0] = static_cast<char>(bytes % 7);
-  if (bytes < sizeof room) return static_cast<std::size_t>(room[0]);
-  const auto below = deep(bytes - sizeof room);
-  return below + static_cast<std::size_t>(room[0]);
-}
 
 int own_pid() { return *mp::current_process().pid(); }
 
@@ -152,10 +144,10 @@ TEST_SUITE("backend.pools") {
   TEST_CASE("a worker that takes the place of another may recurse as deep as the first") {
     constexpr std::size_t bytes = std::size_t{3} << 20;
     mp::Pool pool(1, {.context = "fork"});
-    const auto first = pool.apply(deep, bytes);
+    const auto first = pool.apply(mp::test_support::use_stack, bytes);
     for (int i = 0; i < 3; ++i) {
       CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
-      CHECK(pool.apply(deep, bytes) == first);
+      CHECK(pool.apply(mp::test_support::use_stack, bytes) == first);
     }
   }
 
