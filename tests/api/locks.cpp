@@ -11,6 +11,7 @@
 #include <string_view>
 #include <thread>
 
+#include "test_support/abilities.hpp"
 #include "test_support/start_methods.hpp"
 
 namespace api_locks {
@@ -135,8 +136,9 @@ TEST_SUITE("api.locks") {
       const mp::Process p(nothing);
       while (!done) static_cast<void>(p.authkey());
     });
+    auto& context = mp::test_support::forks_beside_threads() ? mp::get_context() : mp::get_context("spawn");
     for (int i = 0; i < 100; ++i) {
-      mp::Process p(nothing);
+      auto p = context.Process(nothing);
       p.start();
       p.join();
     }

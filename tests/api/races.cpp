@@ -7,7 +7,9 @@
 #include <string>
 #include <thread>
 
+#include "test_support/abilities.hpp"
 #include "test_support/start_methods.hpp"
+#include "test_support/watchdog.hpp"
 
 namespace api_races {
 
@@ -87,7 +89,7 @@ TEST_SUITE("api.races") {
   }
 
   TEST_CASE("a child that another thread forks meanwhile does not keep a pipe open") {
-    if (!mp::test_support::can_fork()) return;
+    if (!mp::test_support::can_fork() || !mp::test_support::forks_beside_threads()) return;
     const Meanwhile forking([] {
       mp::ForkProcess p([] {});
       p.start();
@@ -102,19 +104,20 @@ TEST_SUITE("api.races") {
   }
 
   TEST_CASE("calls of one thread lose nothing while another starts and calls") {
-    mp::test_support::with_each_start_method([](mp::Context& context) {
+    mp::test_support::with_each_start_method_beside_threads([](mp::Context& context) {
       const Meanwhile starting([&] {
         auto p = context.Process(end);
         p.start();
         p.join();
         static_cast<void>(mp::get_context("spawn").call(answer));
       });
-      for (int i = 0; i < 150; ++i) CHECK(context.call(answer) == 42);
+      const int calls = mp::test_support::slow() ? 15 : 150;
+      for (int i = 0; i < calls; ++i) CHECK(context.call(answer) == 42);
     });
   }
 
   TEST_CASE("streams that one thread closes are no other's, although a third forks") {
-    if (!mp::test_support::can_fork()) return;
+    if (!mp::test_support::can_fork() || !mp::test_support::forks_beside_threads()) return;
     const Meanwhile forking([] {
       mp::ForkProcess p([] {});
       p.start();

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <initializer_list>
+#include <string_view>
 
 #include "contract/capabilities.hpp"
 
@@ -13,6 +14,10 @@ bool limits_memory() {
   for (const char* name : {"MULTIPROCESSING_TEST_EMULATED", "MULTIPROCESSING_SANITIZED"})
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return false;
   return platform::capabilities().memory_limits;
+}
+bool forks_beside_threads() {
+  const char* sanitizers = std::getenv("MULTIPROCESSING_SANITIZED");
+  return sanitizers == nullptr || std::string_view(sanitizers).find("address") == std::string_view::npos;
 }
 bool names_throws() { return platform::capabilities().throw_traces && platform::capabilities().symbol_names; }
 bool names_crashes() {

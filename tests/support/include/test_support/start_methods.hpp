@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "test_support/abilities.hpp"
+
 namespace multiprocessing::test_support {
 
 /// Calls `test(context)` with the context of each start method in turn; a failure names the method.
@@ -15,6 +17,14 @@ void with_each_start_method(Test test) {
     INFO("start method: ", method);
     test(get_context(method));
   }
+}
+
+/// The same for a test whose other threads allocate meanwhile: without "fork" where that is not safe.
+template <class Test>
+void with_each_start_method_beside_threads(Test test) {
+  with_each_start_method([&](Context& context) {
+    if (context.get_start_method() != "fork" || forks_beside_threads()) test(context);
+  });
 }
 
 /// Whether the system can fork.
