@@ -29,6 +29,7 @@ struct Row {
 /// What the command line says: --quick makes few rounds, only to see that nothing has rotted.
 struct Settings {
   bool quick = false;
+  std::string only = {};  ///< --only TEXT: the rows whose work has this text in it
   std::string plot = {};  ///< --plot FILE: where a program that shows growth draws it
 };
 [[nodiscard]] Settings read_settings(int argc, char** argv);

@@ -33,7 +33,7 @@ Measure bare_spawn(std::vector<std::string> command) {
     std::vector<char*> arguments;
     for (const auto& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
     arguments.push_back(nullptr);
-    return seconds_if_done(10, [&] {
+    return seconds_if_done(1, [&] {
       pid_t pid = 0;
       int status = 0;
       return posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0 &&
@@ -44,7 +44,7 @@ Measure bare_spawn(std::vector<std::string> command) {
 
 Measure bare_fork() {
   return [] {
-    return seconds_if_done(20, [] {
+    return seconds_if_done(1, [] {
       const pid_t pid = fork();
       if (pid == 0) _exit(0);
       int status = 0;
@@ -118,7 +118,7 @@ bool answer_record(int channel) {
 
 Measure bare_supervised_fork() {
   return [] {
-    return seconds_if_done(20, [] {
+    return seconds_if_done(1, [] {
       int ends[2];
       if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return false;
       const pid_t pid = fork();
@@ -137,7 +137,7 @@ Measure bare_supervised_fork() {
 
 Measure bare_supervised_spawn(std::string self) {
   return [self = std::move(self)] {
-    return seconds_if_done(10, [&] {
+    return seconds_if_done(1, [&] {
       int ends[2];
       if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return false;
       fcntl(ends[0], F_SETFD, FD_CLOEXEC);

@@ -21,8 +21,11 @@ namespace {
 void nothing() {}
 void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
 
+/// Single starts of both sides take turns, as many as a median needs.
+constexpr int starts = 151;
+
 /// Start and join, by one start method.
-Measure start_and_join(const char* method, int times) {
+Measure start_and_join(const char* method, int times = 1) {
   return [=] {
     auto& context = mp::get_context(method);
     return seconds_of(times, [&] {
@@ -132,25 +135,29 @@ int main(int argc, char** argv) {
 
   std::vector<Row> rows;
   rows.push_back({.work = "spawn, start + join",
-                  .ours = start_and_join("spawn", 10),
+                  .ours = start_and_join("spawn"),
                   .floor = bare_spawn({self, "--end-at-once"}),
                   .floor_name = "posix_spawn of this program",
                   .peer = python(script, "spawn"),
-                  .at_most_floor = 1.1});
+                  .at_most_floor = 1.1,
+                  .rounds = starts});
   rows.push_back({.work = "spawn, start + join",
-                  .ours = start_and_join("spawn", 10),
+                  .ours = start_and_join("spawn"),
                   .floor = bare_spawn({(folder / "benchmark_bare").string()}),
                   .floor_name = "posix_spawn of a program without the library",
-                  .at_most_floor = 1.25});
+                  .at_most_floor = 1.25,
+                  .rounds = starts});
   if (const auto supervised = bare_supervised_spawn(self)) {
     rows.push_back({.work = "spawn, start + join",
-                    .ours = start_and_join("spawn", 10),
+                    .ours = start_and_join("spawn"),
                     .floor = supervised,
-                    .floor_name = "the same with a channel, a record, a pidfd and a watching thread"});
+                    .floor_name = "the same with a channel, a record, a pidfd and a watching thread",
+                    .rounds = starts});
     rows.push_back({.work = "the last floor against the one before",
                     .ours = supervised,
                     .floor = bare_spawn({self, "--end-at-once"}),
-                    .floor_name = "posix_spawn of this program"});
+                    .floor_name = "posix_spawn of this program",
+                    .rounds = starts});
   }
   rows.push_back({.work = "spawn from a parent with 1 GiB",
                   .ours = with_memory(gibibyte, start_and_join("spawn", 10)),
@@ -159,36 +166,42 @@ int main(int argc, char** argv) {
                   .at_most_floor = 1.08});
   if (const auto fork = bare_fork()) {
     rows.push_back({.work = "fork, start + join",
-                    .ours = start_and_join("fork", 20),
+                    .ours = start_and_join("fork"),
                     .floor = fork,
                     .floor_name = "fork + waitpid",
                     .peer = python(script, "fork"),
-                    .at_most_floor = 1.5});
+                    .at_most_floor = 1.5,
+                    .rounds = starts});
     rows.push_back({.work = "fork, start + join",
-                    .ours = start_and_join("fork", 20),
+                    .ours = start_and_join("fork"),
                     .floor = bare_supervised_fork(),
-                    .floor_name = "the same with a channel, a pidfd and a watching thread"});
+                    .floor_name = "the same with a channel, a pidfd and a watching thread",
+                    .rounds = starts});
     rows.push_back({.work = "the last floor against the one before",
                     .ours = bare_supervised_fork(),
                     .floor = fork,
-                    .floor_name = "fork + waitpid"});
+                    .floor_name = "fork + waitpid",
+                    .rounds = starts});
     rows.push_back({.work = "forkserver, start + join",
-                    .ours = start_and_join("forkserver", 20),
+                    .ours = start_and_join("forkserver"),
                     .floor = bare_zygote(),
                     .floor_name = "a bare process that forks when asked",
                     .peer = python(script, "forkserver"),
                     .at_most_floor = 1.3,
-                    .at_least_peer = 35});
+                    .at_least_peer = 35,
+                    .rounds = starts});
     if (const auto supervised = bare_supervised_zygote()) {
       rows.push_back({.work = "forkserver, start + join",
-                      .ours = start_and_join("forkserver", 20),
+                      .ours = start_and_join("forkserver"),
                       .floor = supervised,
                       .floor_name = "the same with a channel, a record, a pidfd that travels, a watching "
-                                    "thread and a word about the end"});
+                                    "thread and a word about the end",
+                      .rounds = starts});
       rows.push_back({.work = "the last floor against the one before",
                       .ours = supervised,
                       .floor = bare_zygote(),
-                      .floor_name = "a bare process that forks when asked"});
+                      .floor_name = "a bare process that forks when asked",
+                      .rounds = starts});
     }
     rows.push_back(first_wait(10, script));
     rows.push_back(first_wait(1000, script));

@@ -43,7 +43,7 @@ int start_zygote(Serve serve) {
 Measure bare_zygote() {
   return [] {
     static const int zygote = start_zygote(&serve_bare);
-    return seconds_if_done(20, [] {
+    return seconds_if_done(1, [] {
       char byte = 0;
       return write(zygote, &byte, 1) == 1 && read(zygote, &byte, 1) == 1;
     });
@@ -128,7 +128,7 @@ bool start_and_join(int zygote) {
 Measure bare_supervised_zygote() {
   return [] {
     static const int zygote = start_zygote(&serve_supervised);
-    return seconds_if_done(20, [] { return start_and_join(zygote); });
+    return seconds_if_done(1, [] { return start_and_join(zygote); });
   };
 }
 #else

@@ -30,6 +30,7 @@ std::optional<std::string> environment_variable(const char* name) {
 }
 
 void set_process_title(const std::string&) noexcept {}
+void trust_first_argument() noexcept {}
 std::optional<int> thread_count() noexcept { return std::nullopt; }
 std::optional<int> open_handle_count() noexcept { return std::nullopt; }
 std::optional<std::uint64_t> handle_limit() noexcept { return std::nullopt; }

@@ -124,6 +124,7 @@ std::optional<std::string> environment_variable(const char* name) {
 }
 
 void set_process_title(const std::string&) noexcept {}
+void trust_first_argument() noexcept {}
 
 std::optional<int> thread_count() noexcept {
   const Handle snapshot(raw(CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0)));

@@ -66,6 +66,7 @@ void restore_title(const std::string& path) {
   auto channel = platform::Channel::adopt_inherited(arguments.channel, arguments.parent.pid);
   if (!channel) refuse();
   static_cast<void>(platform::secure_standard_streams());  // a program without them runs all the same
+  platform::trust_first_argument();
   const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent);
   arm_crash_report_to(*link);
   allow_re_execution();

@@ -98,5 +98,6 @@ Result<std::vector<std::string>> command_line() {
 }
 
 void set_process_title(const std::string& title) noexcept { ::setproctitle("%s", title.c_str()); }
+void trust_first_argument() noexcept {}
 
 }  // namespace multiprocessing::platform

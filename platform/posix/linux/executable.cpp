@@ -3,12 +3,11 @@
 // the program itself. It does not know the other name of the link, below thread-self, so a difference between
 // the two gives it away. Without /proc the path that the program was started by (AT_EXECFN) has to do. Manual
 // pages: proc_pid_exe(5), proc_pid_cmdline(5), getauxval(3).
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -20,6 +19,7 @@
 
 #include "contract/fault.hpp"
 #include "contract/system.hpp"
+#include "descriptor.hpp"
 #include "error.hpp"
 #include "replaced_executable.hpp"
 #include "started_by.hpp"
@@ -100,9 +100,17 @@ Result<ExecutablePath> executable_path() {
 
 Result<std::vector<std::string>> command_line() {
   if (auto failure = fault_point(Call::command_line)) return *failure;
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  // No stream of the standard library: every program that asks starts later by what such a stream needs.
+  const auto file = posix::open_file("/proc/self/cmdline", O_RDONLY);
   if (!file) return Error{Condition::not_supported, ENOENT, "open"};
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string text;
+  for (std::array<char, 4096> piece;;) {
+    const auto size =
+        posix::retried([&] { return ::read(posix::to_fd(file->get()), piece.data(), piece.size()); });
+    if (size < 0) return posix::last_error("read");
+    if (size == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(size));
+  }
   std::vector<std::string> arguments;
   for (std::size_t at = 0; at < text.size();) {
     arguments.emplace_back(text.c_str() + at);  // each ends with a zero

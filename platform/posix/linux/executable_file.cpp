@@ -1,5 +1,6 @@
 // The running executable: /proc/self/exe opens it whatever became of its name. Manual pages: proc(5),
 // getauxval(3), program_invocation_name(3).
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <string_view>
@@ -8,10 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "contract/system.hpp"
 #include "mapped_images.hpp"
 #include "started_by.hpp"
 
-namespace multiprocessing::platform::posix {
+namespace multiprocessing::platform {
+namespace posix {
+namespace {
+std::atomic<bool> trusted = false;
+}
 
 std::string executable_file() { return "/proc/self/exe"; }
 
@@ -36,7 +42,8 @@ bool is_this_program(const char* path) noexcept {
 std::string executable_name() {
   static const std::string& name = *new std::string([]() -> std::string {
     const char* given = program_invocation_name;
-    if (started_by_link_or_descriptor() && given != nullptr && *given == '/' && is_this_program(given))
+    if (started_by_link_or_descriptor() && given != nullptr && *given == '/' &&
+        (trusted || is_this_program(given)))
       return given;
     std::string path(PATH_MAX, '\0');
     const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
@@ -49,4 +56,8 @@ std::string executable_name() {
   return name;
 }
 
-}  // namespace multiprocessing::platform::posix
+}  // namespace posix
+
+void trust_first_argument() noexcept { posix::trusted = true; }
+
+}  // namespace multiprocessing::platform

@@ -42,8 +42,11 @@ bool exact_sentinels() noexcept {
 }
 
 Result<Handle> open_exact_sentinel(int pid) noexcept {
-  if (!exact_sentinels()) return Error{Condition::not_supported, ENOSYS, "pidfd_open"};
-  const int fd = pidfd_open(pid);
+  // A kernel that opens this one has them: a new process need not ask for its own first.
+  const int fd = forced("no-pidfd") ? -1 : pidfd_open(pid);
+  const int failure = errno;
+  if (fd < 0 && !exact_sentinels()) return Error{Condition::not_supported, ENOSYS, "pidfd_open"};
+  errno = failure;
   // EINVAL: the pid is that of a thread.
   if (fd < 0 && errno == EINVAL) return Error{Condition::gone, EINVAL, "pidfd_open"};
   return above_standard(fd, "pidfd_open");

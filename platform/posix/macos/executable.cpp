@@ -36,6 +36,7 @@ Result<std::vector<std::string>> command_line() {
 }
 
 void set_process_title(const std::string&) noexcept {}
+void trust_first_argument() noexcept {}
 
 namespace posix {
 

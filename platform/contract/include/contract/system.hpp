@@ -36,6 +36,10 @@ struct ExecutablePath {
 /// The name that tools such as ps show, cut to what the system takes; where it cannot, nothing happens.
 void set_process_title(const std::string& title) noexcept;
 
+/// This library started the program: its first argument is its path, which traces may show without a look at
+/// the file.
+void trust_first_argument() noexcept;
+
 /// How many threads this process has, but for those by which the backend waits for children; nullopt where
 /// the system does not tell.
 [[nodiscard]] std::optional<int> thread_count() noexcept;
