@@ -9,7 +9,6 @@
 
 #include "test_support/abilities.hpp"
 #include "test_support/start_methods.hpp"
-#include "test_support/watchdog.hpp"
 
 namespace api_races {
 
@@ -111,7 +110,7 @@ TEST_SUITE("api.races") {
         p.join();
         static_cast<void>(mp::get_context("spawn").call(answer));
       });
-      const int calls = mp::test_support::slow() ? 15 : 150;
+      const int calls = mp::test_support::is_slow() ? 15 : 150;
       for (int i = 0; i < calls; ++i) CHECK(context.call(answer) == 42);
     });
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "contract/capabilities.hpp"
+#include "test_support/watchdog.hpp"
 
 namespace multiprocessing::test_support {
 
@@ -19,6 +20,7 @@ bool forks_beside_threads() {
   const char* sanitizers = std::getenv("MULTIPROCESSING_SANITIZED");
   return sanitizers == nullptr || std::string_view(sanitizers).find("address") == std::string_view::npos;
 }
+bool is_slow() { return slow(); }
 bool names_throws() { return platform::capabilities().throw_traces && platform::capabilities().symbol_names; }
 bool names_crashes() {
   return platform::capabilities().crash_stacks && platform::capabilities().symbol_names;

@@ -10,6 +10,8 @@ namespace multiprocessing::test_support {
 /// A fork is safe while other threads allocate: the C library holds its allocator's lock across it, an
 /// address sanitizer does not hold its own, so that a child may wait for ever for a lock that nobody has.
 [[nodiscard]] bool forks_beside_threads();
+/// All takes many times as long: under an emulator or a sanitizer.
+[[nodiscard]] bool is_slow();
 /// The place of a throw is known, with its function's name.
 [[nodiscard]] bool names_throws();
 /// The place of a crash is known, with its function's name.
