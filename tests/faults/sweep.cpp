@@ -18,6 +18,7 @@
 #include "contract/capabilities.hpp"
 #include "contract/fault.hpp"
 #include "injection.hpp"
+#include "sweeping.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/start_methods.hpp"
 
@@ -25,31 +26,14 @@ namespace faults_sweep {
 
 namespace mp = multiprocessing;
 namespace platform = multiprocessing::platform;
+using faults::demand_equal;
+using faults::injected_here;
+using faults::injected_in_child;
+using faults::planned;
 using faults::WrongOutcome;
-using mp::test_support::holdings;
-using mp::test_support::returns_to;
 using platform::Call;
 using platform::Condition;
 using namespace std::chrono_literals;
-
-// ---- the plan in force
-
-struct Fault {
-  Call call;
-  std::uint64_t n;
-  Condition condition;
-};
-
-/// What is being made to fail; null while a scenario runs undisturbed.
-const Fault* planned = nullptr;
-
-faults::Marks& marks() {
-  static faults::Marks instance;
-  return instance;
-}
-
-bool injected_here() { return platform::fault_plan::injected() > 0; }
-bool injected_in_child() { return marks().count() > platform::fault_plan::injected(); }
 
 // ---- what may come of it
 
@@ -66,11 +50,6 @@ void demand_exit(const mp::Process& p, int code) {
                            planned->condition == Condition::broken;
   if (ended == -9 && undelivered) return;
   throw WrongOutcome{told("wrong exit code " + std::to_string(ended), p)};
-}
-
-template <class T>
-void demand_equal(const T& value, const T& expected, const char* what) {
-  if (value != expected) throw WrongOutcome{std::string("wrong ") + what};
 }
 
 // ---- scenarios
@@ -186,76 +165,11 @@ void limits(mp::Context&) {
   }
 }
 
-using Scenario = void (*)(mp::Context&);
-
-// ---- the sweep
-
-/// (start method, call, condition) that were made to fail at least once.
-using Row = std::tuple<std::string, Call, Condition>;
-std::set<Row> reached;
+std::set<faults::Row> reached;
 int scenarios_swept = 0;
 
-/// Ends what a scenario that was broken off has left running, as a program would.
-void clean_up() {
-  for (auto& child : mp::active_children()) {
-    child.kill();
-    child.join();
-  }
-}
-
-/// Whether the exception that is being handled may come of it.
-bool reports(const Fault& fault) {
-  try {
-    throw;
-  } catch (const mp::TimeoutError&) {
-    return fault.condition == Condition::timed_out;
-  } catch (...) {
-    return faults::reports_a_failed_call();
-  }
-}
-
-/// Whether the failure was injected.
-bool run_with_fault(Scenario scenario, mp::Context& context, const Fault& fault) {
-  platform::fault_plan::clear();
-  marks().forget();
-  platform::fault_plan::mark_in(marks().path().c_str());
-  platform::fault_plan::fail(fault.call, fault.n, fault.condition);
-  planned = &fault;
-  try {
-    scenario(context);
-  } catch (...) {
-    if (!reports(fault) || marks().count() == 0)
-      FAIL_CHECK("not the report of a failed call: ", faults::current_text());
-  }
-  planned = nullptr;
-  const bool injected = marks().count() > 0;
-  platform::fault_plan::clear();
-  clean_up();
-  return injected;
-}
-
-void sweep(Scenario scenario) {
-  const std::string default_method = mp::get_start_method();
-  mp::test_support::with_each_start_method([&](mp::Context& context) {
-    const std::string method = context.get_start_method();
-    mp::set_start_method(method, true);  // for what has no context
-    for (int i = 0; i < 2; ++i) REQUIRE_NOTHROW(scenario(context));
-    const auto before = holdings();
-    for (const auto& row : platform::fault_table)
-      for (const auto condition : row.distinct()) {
-        std::uint64_t n = 1;
-        INFO(std::string(row.name), " fails as ", std::string(platform::name_of(condition)));
-        for (; n < 100; ++n) {
-          INFO("call ", n);
-          if (!run_with_fault(scenario, context, {row.call, n, condition})) break;
-          reached.emplace(method, row.call, condition);
-        }
-        CHECK(n < 100);
-        CHECK(returns_to(before));
-      }
-  });
-  mp::set_start_method(default_method, true);
-  marks().forget();
+void sweep(faults::Scenario scenario) {
+  faults::sweep(scenario, reached);
   ++scenarios_swept;
 }
 
@@ -352,7 +266,8 @@ TEST_SUITE("faults.sweep") {
         platform::fault_plan::clear();
         platform::fault_plan::cut(Call::channel_read, bytes);
         platform::fault_plan::cut(Call::channel_write, bytes);
-        for (const Scenario scenario : {options, calls, futures, stops}) CHECK_NOTHROW(scenario(context));
+        for (const faults::Scenario scenario : {options, calls, futures, stops})
+          CHECK_NOTHROW(scenario(context));
         platform::fault_plan::clear();
       }
     });
