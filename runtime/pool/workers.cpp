@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -265,31 +266,45 @@ bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
 
 bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
   Deliveries deliveries;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (worker->gone) return false;
-    while (read_results(worker, deliveries) &&
-           worker->reader.advance(*worker->channel) == TaskFrameReader::State::complete)
-      if (!take_frame(worker, deliveries)) break;
-    if (!worker->process->advance()) return true;
-    worker->gone = true;
-    std::erase(workers_, worker);
-    if (!worker->ready && (!worker->doomed || worker->lost)) {
-      auto failure = worker->unusable;
-      if (failure == nullptr)
-        failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
-            RuntimeError("a worker ended before it could take a task: " + worker->process->end_in_words())));
-      note_start_failure(std::move(failure));
-    }
-    take_back(*worker, deliveries);
-    replace_missing();
-    dispatch();
-    ++leaving_;
-  }
+  const Leave leave = take_leave(worker, deliveries);
+  // Of one whose end is not quite known, too: what it has reported is in nobody's hands but these.
   deliver(deliveries);
+  if (leave != Leave::now) return leave == Leave::not_yet;
   // The loop lets go of the handles after this callback.
   runtime::reactor().post([self = shared_from_this(), worker] { self->let_go(*worker); });
   return false;
+}
+
+PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  const std::scoped_lock lock(mutex_);
+  if (worker->gone) return Leave::taken;
+  while (read_results(worker, deliveries) && more_to_read(*worker))
+    if (!take_frame(worker, deliveries)) break;
+  if (!worker->process->advance()) return Leave::not_yet;
+  worker->gone = true;
+  std::erase(workers_, worker);
+  if (!worker->ready && (!worker->doomed || worker->lost)) {
+    auto failure = worker->unusable;
+    if (failure == nullptr)
+      failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
+          RuntimeError("a worker ended before it could take a task: " + worker->process->end_in_words())));
+    note_start_failure(std::move(failure));
+  }
+  take_back(*worker, deliveries);
+  replace_missing();
+  dispatch();
+  ++leaving_;
+  return Leave::now;
+}
+
+bool PoolCore::more_to_read(Worker& worker) {
+  try {
+    return worker.reader.advance(*worker.channel) == TaskFrameReader::State::complete;
+  } catch (const std::bad_alloc&) {
+    return false;
+  } catch (const std::length_error&) {
+    return false;
+  }
 }
 
 void PoolCore::let_go(Worker& worker) {

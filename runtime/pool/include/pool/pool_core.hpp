@@ -121,6 +121,10 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   bool on_input(const std::shared_ptr<Worker>& worker);
   void on_written(const std::shared_ptr<Worker>& worker, std::uint64_t number);
   bool on_ended(const std::shared_ptr<Worker>& worker);
+  enum class Leave : std::uint8_t { taken, now, not_yet };
+  /// Reads what an ended worker has left, and takes it out; not_yet: it has not quite ended.
+  Leave take_leave(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  static bool more_to_read(Worker& worker);
   void on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for);
   void time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for, Deliveries& deliveries);
   void let_go(Worker& worker);
