@@ -50,13 +50,13 @@ void travels(mp::Context& context) {
 
 std::vector<std::byte> key() { return std::vector<std::byte>(16, std::byte{7}); }
 
-void meet(const mp::Address& address) {
-  mp::Listener listener(address, {.authkey = key()});
+void meet(const mp::Address& address, mp::Protocol protocol) {
+  mp::Listener listener(address, {.authkey = key(), .protocol = protocol});
   static_cast<void>(mp::connection::wait({listener}, 0s));  // from here on peers are heard
-  auto client = mp::Client(listener.address(), {.authkey = key()});
+  auto client = mp::Client(listener.address(), {.authkey = key(), .protocol = protocol});
   // Whoever was told that he is in is served, or sees that he is not.
   const auto ready = mp::connection::wait({listener, client});
-  if (!ready.empty() && ready.front() == 1) {
+  if (ready.at(0) == mp::Waitable(client)) {
     static_cast<void>(client.recv<int>());
     throw WrongOutcome{"a word that nobody has said"};
   }
@@ -68,8 +68,9 @@ void meet(const mp::Address& address) {
   demand_equal(server.recv<int>(), 5, "answer");
 }
 
-void meet_here(mp::Context&) { meet({}); }
-void meet_on_a_port(mp::Context&) { meet({"127.0.0.1", 0}); }
+void meet_here(mp::Context&) { meet({}, mp::Protocol::native); }
+void meet_on_a_port(mp::Context&) { meet({"127.0.0.1", 0}, mp::Protocol::native); }
+void meet_as_python_does(mp::Context&) { meet({"127.0.0.1", 0}, mp::Protocol::python); }
 
 /// Whose peer has failed hears its end, or that it did not prove itself.
 bool reports_or_end(const faults::Fault& fault) {
@@ -97,7 +98,7 @@ TEST_SUITE("faults.connection_sweep") {
     faults::sweep(travels, reached, reports_or_end);
   }
   TEST_CASE("any one call fails while a client meets a listener") {
-    for (const auto scenario : {meet_here, meet_on_a_port})
+    for (const auto scenario : {meet_here, meet_on_a_port, meet_as_python_does})
       faults::sweep_once(scenario, reached, reports_or_end);
   }
   TEST_CASE("what connections and listeners are made of was made to fail") {
