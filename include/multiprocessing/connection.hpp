@@ -86,8 +86,9 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
 
   /// Adopts a stream socket or one end of a pipe (Windows: a named pipe that was opened for overlapped
   /// operations), which is closed with this, or when this throws; its peer may be a program that knows
-  /// Python's framing and nothing of us. Throws ValueError (neither readable nor writable), OSError (not
-  /// open, of another kind, or an end that cannot be read or written as the arguments say).
+  /// Python's framing and nothing of us. Of a pipe that goes one way, readable and writable together mean
+  /// that way. Throws ValueError (neither readable nor writable), OSError (not open, of another kind, or an
+  /// end that cannot be read, or not be written, where that alone is wanted).
   [[nodiscard]] static Connection from_native_handle(NativeHandle handle, bool readable = true,
                                                      bool writable = true);
 

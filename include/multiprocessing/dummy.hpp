@@ -27,20 +27,35 @@ namespace multiprocessing {
 class ThreadInitializer {
  public:
   ThreadInitializer() = default;
+  ThreadInitializer(std::nullptr_t) noexcept {}
   ThreadInitializer(std::function<void()> call) : call_(std::move(call)) {}
+  /// A null pointer to a function, or an empty std::function, is nothing to call.
   template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, ThreadInitializer> &&
-           std::invocable<std::decay_t<F>&, std::decay_t<Args>...>) ThreadInitializer(F&& f, Args&&... args)
-      : call_([f = std::decay_t<F>(std::forward<F>(f)),
-               arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)] {
-          auto function = f;
-          auto own = arguments;
-          std::apply(function, std::move(own));
-        }) {}
+           std::invocable<std::decay_t<F>&, std::decay_t<Args>...>) ThreadInitializer(F&& f, Args&&... args) {
+    std::decay_t<F> function(std::forward<F>(f));
+    if (is_empty(function)) return;
+    call_ = [f = std::move(function),
+             arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)] {
+      auto own_function = f;
+      auto own_arguments = arguments;
+      std::apply(own_function, std::move(own_arguments));
+    };
+  }
   /// Empty if there is nothing to call.
   [[nodiscard]] const std::function<void()>& call() const noexcept { return call_; }
 
+  explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+
  private:
+  template <class F>
+  static bool is_empty(const F& function) noexcept {
+    if constexpr (std::is_pointer_v<F> || requires { function.operator bool(); })
+      return !function;
+    else
+      return false;
+  }
+
   std::function<void()> call_;
 };
 

@@ -41,14 +41,6 @@ bool is_stream_socket(int fd, const struct stat& about) noexcept {
          type == SOCK_STREAM;
 }
 
-// The end of a pipe has one direction, whatever it is wanted for.
-bool is_open_for(int fd, StreamUse use) noexcept {
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags == -1) return false;
-  const int access = flags & O_ACCMODE;
-  return (!use.reading || access != O_WRONLY) && (!use.writing || access != O_RDONLY);
-}
-
 bool is_unix_stream(int fd) noexcept {
   struct stat about {};
   if (::fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode)) return false;
@@ -199,6 +191,14 @@ Result<Channel> Channel::adopt(Handle handle) {
   return Channel(std::make_unique<State>(*std::move(placed), State::Kind::pair));
 }
 
+// The end of a pipe has one direction, whatever it is wanted for; FreeBSD's have both.
+StreamUse possible_use(RawHandle handle) noexcept {
+  const int flags = ::fcntl(posix::to_fd(handle), F_GETFL);
+  if (flags == -1) return {false, false};
+  const int access = flags & O_ACCMODE;
+  return {access != O_WRONLY, access != O_RDONLY};
+}
+
 Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
   if (auto failure = fault_point(Call::channel_adopt)) return *failure;
   const int fd = posix::to_fd(handle.get());
@@ -206,7 +206,8 @@ Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
   if (!handle || ::fstat(fd, &about) != 0) return refused;
   const bool is_pipe = S_ISFIFO(about.st_mode);
   if (!is_pipe && !is_stream_socket(fd, about)) return refused;
-  if (!is_open_for(fd, use)) return refused;
+  const StreamUse possible = possible_use(handle.get());
+  if ((use.reading && !possible.reading) || (use.writing && !possible.writing)) return refused;
   if (auto status = posix::close_on_exec(fd); !status) return status.error();
   if (!is_pipe) posix::os::quiet_socket(fd);
   auto placed = posix::above_standard(posix::to_fd(handle.release()), "adopt");

@@ -14,6 +14,8 @@ Channel& Channel::operator=(Channel&&) noexcept = default;
 Channel::~Channel() = default;
 Channel::Channel(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
+StreamUse possible_use(RawHandle) noexcept { return {false, false}; }
+
 Result<Channel> Channel::adopt(Handle) {
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
   return not_supported("Channel::adopt");

@@ -192,9 +192,15 @@ Result<Channel> Channel::adopt(Handle handle) {
   return Channel(std::move(*state));
 }
 
+StreamUse possible_use(RawHandle handle) noexcept {
+  return is_socket(handle) ? StreamUse{} : access_to_pipe(handle);
+}
+
 Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
   if (!is_socket(handle.get())) {
-    if (is_open_for(handle.get(), use)) return adopt(std::move(handle));
+    const StreamUse possible = access_to_pipe(handle.get());
+    if ((!use.reading || possible.reading) && (!use.writing || possible.writing))
+      return adopt(std::move(handle));
     if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
     return mistake("Channel::adopt_stream");
   }

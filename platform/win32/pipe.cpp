@@ -72,8 +72,8 @@ HANDLE keeper_port() noexcept {
 }
 
 // Of FILE_ACCESS_INFORMATION and FILE_MODE_INFORMATION, which winternl.h does not declare.
-constexpr auto file_access_information = static_cast<FILE_INFORMATION_CLASS>(8);
-constexpr auto file_mode_information = static_cast<FILE_INFORMATION_CLASS>(16);
+const auto file_access_information = static_cast<FILE_INFORMATION_CLASS>(8);
+const auto file_mode_information = static_cast<FILE_INFORMATION_CLASS>(16);
 constexpr ULONG synchronous_modes = 0x10 | 0x20;  // FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT
 
 }  // namespace
@@ -135,14 +135,13 @@ bool is_overlapped_pipe(RawHandle handle) noexcept {
   return status == 0 && (mode & synchronous_modes) == 0;
 }
 
-bool is_open_for(RawHandle handle, StreamUse use) noexcept {
+StreamUse access_to_pipe(RawHandle handle) noexcept {
   IO_STATUS_BLOCK block = {};
   ACCESS_MASK granted = 0;
   if (!is_kernel_handle(handle) ||
       NtQueryInformationFile(native(handle), &block, &granted, sizeof(granted), file_access_information) != 0)
-    return false;
-  return (!use.reading || (granted & FILE_READ_DATA) != 0) &&
-         (!use.writing || (granted & FILE_WRITE_DATA) != 0);
+    return {false, false};
+  return {(granted & FILE_READ_DATA) != 0, (granted & FILE_WRITE_DATA) != 0};
 }
 
 DWORD peer_of_pipe(RawHandle pipe) noexcept {

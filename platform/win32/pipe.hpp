@@ -38,8 +38,8 @@ void outlive_threads(RawHandle handle) noexcept;
 
 /// Whether it is an end of a pipe on which reads and writes need not block.
 [[nodiscard]] bool is_overlapped_pipe(RawHandle handle) noexcept;
-/// Whether the handle grants that.
-[[nodiscard]] bool is_open_for(RawHandle handle, StreamUse use) noexcept;
+/// What the handle grants; nothing if it is none.
+[[nodiscard]] StreamUse access_to_pipe(RawHandle handle) noexcept;
 
 /// The process at the other end of a pipe that two processes made, each an end: 0 (nobody), if this process
 /// is neither of them. An end of a pipe that one process made may be anybody's.

@@ -44,6 +44,14 @@ Connection::Connection(std::shared_ptr<detail::ConnectionState> state) noexcept 
 Connection Connection::from_native_handle(NativeHandle handle, bool readable, bool writable) {
   platform::Handle owned((platform::RawHandle)handle.native());
   if (!readable && !writable) throw ValueError("from_native_handle: neither readable nor writable");
+  if (readable && writable) {
+    // Of a pipe, both means: as it goes.
+    const auto possible = platform::possible_use(owned.get());
+    if (possible.reading || possible.writing) {
+      readable = possible.reading;
+      writable = possible.writing;
+    }
+  }
   return make_connection(
       runtime::value_or_throw(platform::Channel::adopt_stream(std::move(owned), {readable, writable}),
                               "from_native_handle"),

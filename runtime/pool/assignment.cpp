@@ -204,7 +204,7 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
     deliveries.results.push_back(std::move(delivery));
   }
   head.done += count;
-  head.kills = 0;
+  head.kills = head.returns = 0;
   head.microseconds += frame.microseconds;
   const bool complete = head.left() == 0;
   if (complete) {

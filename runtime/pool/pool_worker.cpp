@@ -1,6 +1,7 @@
 // Writing to a worker without ever waiting for it: little at once, what is more in a thread of its own.
 #include "pool/pool_worker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -108,7 +109,11 @@ bool PoolWorker::flush() noexcept try {
     constexpr std::chrono::seconds never_needed(1);
     const auto all = channel->write_all(out, platform::Deadline::after(never_needed));
     out.clear();
-    if (!all) return false;
+    if (!all) {
+      // Of all but the last it is not known whether the worker has them.
+      if (sent.size() > 1) flushed = std::max(flushed, sent[sent.size() - 2].number);
+      return false;
+    }
     flushed = written = last;
   } else if (feeder->push(out, when_written(last))) {
     flushed = last;

@@ -83,7 +83,7 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
     }
     const TimeLeft left(timeout);
     bool drained = true;
-    for (const auto& inputs : open) drained = drained && inputs->drain(left, stop);
+    for (const auto& inputs : open) drained = inputs->drain(left, stop) && drained;
     open.clear();
     const StopCallback wake(stop, [this] {
       const std::lock_guard lock(mutex_);

@@ -7,14 +7,13 @@
 #include <exception>
 #include <multiprocessing/detail/chunk.hpp>
 #include <multiprocessing/errors.hpp>
-#include <mutex>
+#include <multiprocessing/process.hpp>
 #include <utility>
 #include <vector>
 
 #include "contract/throw_trace.hpp"
 #include "launch/child_main.hpp"
 #include "launch/identity.hpp"
-#include "launch/registry_mutex.hpp"
 #include "pool/function_record.hpp"
 #include "pool/task_frame.hpp"
 #include "support/errors.hpp"
@@ -71,8 +70,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// What a worker writes. When that fails the pool is gone, or a word to it is lost for which it would wait
-/// for ever: the worker lets go of the channel, and the pool, if it is there, knows that it has lost this
-/// worker.
+/// for ever: the worker ends, in the middle of a chunk, too. What it has not begun the pool gives to others,
+/// and nothing may be done twice.
 class Reports {
  public:
   explicit Reports(platform::Channel& channel) noexcept : channel_(channel) {}
@@ -82,10 +81,7 @@ class Reports {
   }
   void send() {
     if (pending_.empty()) return;
-    if (!channel_.write_all(pending_, platform::Deadline::never())) {
-      const std::scoped_lock lock(registry_mutex());  // as pool channels are closed
-      channel_.close();
-    }
+    if (!channel_.write_all(pending_, platform::Deadline::never())) multiprocessing::exit(1);
     if (pending_.capacity() > kept)
       pending_ = {};
     else

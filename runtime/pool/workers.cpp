@@ -237,7 +237,7 @@ void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadli
                                     TimeoutError("task " + std::to_string(task) + " took longer than " +
                                                  std::to_string(seconds) + " s; its worker was stopped")))});
   ++head.done;
-  head.kills = 0;
+  head.kills = head.returns = 0;
   doom(worker);
 }
 
@@ -365,7 +365,7 @@ void PoolCore::blame(Worker& worker, Assignment head, Deliveries& deliveries) {
     WorkerDied died(worker.pid, status.code, reason, static_cast<std::size_t>(task));
     deliveries.results.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(std::move(died))});
     ++head.done;
-    head.kills = 0;
+    head.kills = head.returns = 0;
   } else {
     ++head.kills;
   }

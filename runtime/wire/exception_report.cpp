@@ -99,8 +99,13 @@ std::exception_ptr future_failure(const ExceptionReport& report, const RemoteErr
 }
 
 std::exception_ptr regex_failure(const ExceptionReport& report, const RemoteError& remote) {
-  // An enumeration of thirteen values, or more, holds every number of four bits; others come from a liar.
+  // The enumeration's values are as many bits as its largest needs: four, and five in libc++, which has some
+  // of its own. Others come from a liar.
+#if defined(_LIBCPP_VERSION)
+  constexpr std::int32_t largest = 31;
+#else
   constexpr std::int32_t largest = 15;
+#endif
   if (report.error_code < 0 || report.error_code > largest) return std::make_exception_ptr(remote);
   return arrived<std::regex_error>(report, remote,
                                    static_cast<std::regex_constants::error_type>(report.error_code));

@@ -92,6 +92,14 @@ TEST_SUITE("api.thread_pools") {
     CHECK(sum == 39);
     mp::ThreadPool none(1, {.initializer = std::function<void()>()});
     CHECK(none.apply([] { return 1; }) == 1);
+    void (*const no_function)() = nullptr;
+    for (const mp::ThreadInitializer& empty :
+         {mp::ThreadInitializer(no_function), mp::ThreadInitializer(nullptr),
+          mp::ThreadInitializer(std::function<int()>())}) {
+      CHECK_FALSE(empty);
+      mp::ThreadPool without(1, {.initializer = empty});
+      CHECK(without.apply([] { return 2; }) == 2);
+    }
     mp::ThreadPool failing(1, {.initializer = {odd_only, 2}});
     CHECK_THROWS_AS(failing.apply([] { return 1; }), std::out_of_range);
   }
@@ -112,6 +120,16 @@ TEST_SUITE("api.thread_pools") {
     go.set_value();
     CHECK(pool.join(1h));
     waits.get();
+  }
+
+  TEST_CASE("join without patience comes to an end beside a range that was used up") {
+    mp::ThreadPool pool(1);
+    auto used = pool.imap([](int x) { return x; }, std::views::iota(0, 3));
+    int sum = 0;
+    for (const int x : used) sum += x;
+    CHECK(sum == 3);
+    pool.close();
+    while (!pool.join(0s)) std::this_thread::yield();
   }
 
   TEST_CASE("map, starmap, imap, outcomes") {

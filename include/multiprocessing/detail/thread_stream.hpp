@@ -68,9 +68,12 @@ class ThreadStreamState final : public LazyInputs,
   }
 
   bool drain(const TimeLeft& left, const StopToken& stop) override {
-    while (!stop.stop_requested() && left.remaining().nanoseconds().count() > 0)
-      if (!pull()) return true;
-    return false;
+    while (has_more())
+      if (stop.stop_requested() || left.remaining().nanoseconds().count() <= 0)
+        return false;
+      else
+        pull();
+    return true;
   }
 
  private:
@@ -81,6 +84,11 @@ class ThreadStreamState final : public LazyInputs,
     here_.erase(here_.begin());
     ++taken_;
     return outcome;
+  }
+
+  bool has_more() {
+    const std::lock_guard lock(mutex_);
+    return !ended_;
   }
 
   bool wants_more() {

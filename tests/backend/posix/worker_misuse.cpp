@@ -8,13 +8,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <ranges>
 #include <set>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "contract/process.hpp"
 #include "test_support/leak_check.hpp"
@@ -121,6 +124,24 @@ void demand_others(mp::Pool& pool, F task, Check check) {
 
 const auto died = [](auto& outcome) { CHECK(outcome.died() != nullptr); };
 
+/// A file to which each task adds a byte at its own place in the order of beginning: its number.
+std::string begun_file(int pool_pid) {
+  return (std::filesystem::temp_directory_path() / ("mp_begun_" + std::to_string(pool_pid))).string();
+}
+int begin_and_close_all_now_and_then(int x) {
+  const int fd = open(begun_file(mp::parent_process()->pid()).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd == -1 || write(fd, &x, sizeof x) != static_cast<ssize_t>(sizeof x)) mp::exit(5);
+  close(fd);
+  if (x % 100 == 99) close_all();
+  return x;
+}
+std::vector<int> begun_tasks(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<int> numbers;
+  for (int x = 0; file.read(reinterpret_cast<char*>(&x), sizeof x);) numbers.push_back(x);
+  return numbers;
+}
+
 /// Whether the failure of a task is that error of the system.
 bool is_error(const std::exception_ptr& failure, int code) {
   try {
@@ -140,6 +161,24 @@ TEST_SUITE("backend.worker_misuse") {
       demand_others(pool, close_all_and_stay_at_three, died);
       demand_others(pool, close_the_channels_at_three, died);
     });
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "no task is done twice although workers close all their descriptors") {
+    constexpr int many = 2000;
+    const std::string path = begun_file(getpid());
+    with_each_start_method([&](mp::Context& context) {
+      std::ofstream(path, std::ios::trunc).close();
+      {
+        mp::Pool pool = context.Pool(2);
+        for (auto& outcome : pool.imap_outcomes(begin_and_close_all_now_and_then, std::views::iota(0, many)))
+          CHECK((outcome || outcome.died() != nullptr));
+      }
+      auto begun = begun_tasks(path);
+      std::ranges::sort(begun);
+      CHECK(begun.size() == many);
+      CHECK(std::ranges::adjacent_find(begun) == begun.end());
+    });
+    std::filesystem::remove(path);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a task whose worker closes all its descriptors is run again if it may be") {

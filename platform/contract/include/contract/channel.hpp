@@ -23,6 +23,9 @@ struct StreamUse {
   bool writing = true;
 };
 
+/// What a handle is open for: one way for an end of a pipe, on most systems; neither if it is not open.
+[[nodiscard]] StreamUse possible_use(RawHandle handle) noexcept;
+
 class Channel {
  public:
   Channel() noexcept;
