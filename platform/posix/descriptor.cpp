@@ -103,8 +103,10 @@ Result<std::pair<Handle, Handle>> make_socket_pair() {
     return adopt_pair(made, "socketpair");
   }();
   if (ends) {
-    os::quiet_socket(to_fd(ends->first.get()));
-    os::quiet_socket(to_fd(ends->second.get()));
+    for (const int end : {to_fd(ends->first.get()), to_fd(ends->second.get())}) {
+      os::quiet_socket(end);
+      os::make_room(end);
+    }
   }
   return ends;
 }

@@ -34,6 +34,12 @@ inline int accept_close_on_exec(int fd, sockaddr* address, socklen_t* size) noex
 }
 /// No SIGPIPE from this socket: `send_flags` does it.
 inline void quiet_socket(int) noexcept {}
+/// Room for what a pool writes at once: a pair has 8 KiB by default here.
+inline void make_room(int fd) noexcept {
+  const int size = 64 * 1024;
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
 
 /// Who made the pair that this socket is one end of.
 inline int peer_pid(int fd) noexcept {

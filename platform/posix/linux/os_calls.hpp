@@ -43,6 +43,8 @@ inline int accept_close_on_exec(int fd, sockaddr* address, socklen_t* size) noex
 }
 /// No SIGPIPE from this socket: `send_flags` does it.
 inline void quiet_socket(int) noexcept {}
+/// A pair has two hundred kilobytes by default.
+inline void make_room(int) noexcept {}
 
 /// Who made the pair that this socket is one end of.
 inline int peer_pid(int fd) noexcept {

@@ -30,6 +30,12 @@ inline void quiet_socket(int fd) noexcept {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags != -1) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
+/// Room for what a pool writes at once: a pair has 8 KiB by default here.
+inline void make_room(int fd) noexcept {
+  const int size = 64 * 1024;
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
 
 /// Who holds the other end of the pair.
 inline int peer_pid(int fd) noexcept {

@@ -56,7 +56,7 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
 
 /// All members are guarded by the pool's mutex.
 struct PoolWorker {
-  /// What a channel takes in although its reader is asleep, on every system.
+  /// What a channel takes in although its reader is asleep, on every system: the platform layer sees to it.
   static constexpr std::size_t written_at_once = std::size_t{32} * 1024;
 
   std::shared_ptr<detail::ProcessState> process;
