@@ -118,7 +118,9 @@ TaskFrameReader::State TaskFrameReader::advance(platform::Channel& channel, plat
     }
     const auto place = place_to_read();
     const bool direct = place.data() != buffer_.data() + end_;
-    const auto got = waits ? channel.read_some(place, deadline) : channel.read_some(place);
+    auto look = waits ? attention_.next() : platform::Look();
+    const auto got = waits ? channel.read_some(place, deadline, nullptr, &look) : channel.read_some(place);
+    attention_.note(look);
     if (direct) body_.resize(filled_ + (got ? *got : 0));
     if (!got && got.error().condition == platform::Condition::would_block) return State::waiting;
     if (!got || *got == 0) return State::ended;

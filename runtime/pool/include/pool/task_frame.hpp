@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "contract/channel.hpp"
+#include "support/attention.hpp"
 
 namespace multiprocessing::runtime {
 
@@ -66,6 +67,7 @@ class TaskFrameReader {
   TaskFrame frame_;
   std::vector<std::byte> body_;
   std::size_t filled_ = 0;
+  Attention attention_;
 };
 
 }  // namespace multiprocessing::runtime
