@@ -203,6 +203,8 @@ TEST_SUITE("unit.futures") {
     const mp::Future<int> copy = future;
     bool called = false;
     future.add_done_callback([&](mp::Future<int> done) { called = done.cancelled(); });
+    CHECK_FALSE(future.running());  // nobody was given the work yet
+    core->set_running();
     CHECK(future.running());
     CHECK_THROWS_AS(future.result(1ms), mp::TimeoutError);
     CHECK(future.cancel());
