@@ -44,6 +44,22 @@ void die_unread_if_told(mp::Connection line) {
 }
 
 TEST_SUITE("faults.pools") {
+  // First, because under wine a mutex gets its event when threads first meet at it.
+  TEST_CASE("in a chunk the one that kills is found, and the others have their results") {
+    mp::Pool pool(2);
+    std::set<std::size_t> dead, good;
+    for (auto& outcome : pool.imap_outcomes(die_of_three, std::views::iota(0, 100), {.chunksize = 25}))
+      (outcome ? good : dead).insert(outcome.index());
+    CHECK(dead.size() == 10);
+    CHECK(good.size() == 90);
+    try {
+      pool.map(die_of_three, std::views::iota(0, 20));
+      FAIL("task 3 dies");
+    } catch (const mp::WorkerDied& died) {
+      CHECK(died.task() % 10 == 3);
+    }
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a worker that dies costs its task and no other") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool = context.Pool(2);
@@ -67,21 +83,6 @@ TEST_SUITE("faults.pools") {
       CHECK(good == 36);
       CHECK(pool.apply(square, 5) == 25);
     });
-  }
-
-  TEST_CASE("in a chunk the one that kills is found, and the others have their results") {
-    mp::Pool pool(2);
-    std::set<std::size_t> dead, good;
-    for (auto& outcome : pool.imap_outcomes(die_of_three, std::views::iota(0, 100), {.chunksize = 25}))
-      (outcome ? good : dead).insert(outcome.index());
-    CHECK(dead.size() == 10);
-    CHECK(good.size() == 90);
-    try {
-      pool.map(die_of_three, std::views::iota(0, 20));
-      FAIL("task 3 dies");
-    } catch (const mp::WorkerDied& died) {
-      CHECK(died.task() % 10 == 3);
-    }
   }
 
   TEST_CASE("a task is run again as often as it may be, then given up alone") {
