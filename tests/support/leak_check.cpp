@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <exception>
 #include <utility>
 
@@ -12,6 +13,15 @@ namespace {
 std::function<void()>& warm_up() {
   static std::function<void()> touch;
   return touch;
+}
+
+// Under wine a mutex gets an event when threads first meet at it, and keeps it: the first case of a process
+// may bring some. Windows itself has no such excuse.
+bool are_events_of_mutexes(const Holdings& before, const Holdings& after) {
+  constexpr int at_most = 2;
+  return std::getenv("MULTIPROCESSING_TEST_EMULATED") != nullptr && before.handles && after.handles &&
+         *after.handles > *before.handles && *after.handles - *before.handles <= at_most &&
+         after.threads <= before.threads;
 }
 
 }  // namespace
@@ -24,8 +34,11 @@ LeakCheck::LeakCheck() {
 }
 
 LeakCheck::~LeakCheck() {
+  static bool first = true;
+  const bool is_first = std::exchange(first, false);
   if (std::uncaught_exceptions() > 0 || returns_to(before_)) return;
   const Holdings after = holdings();
+  if (is_first && are_events_of_mutexes(before_, after)) return;
   CHECK_MESSAGE(after.handles == before_.handles,
                 "handles leaked or closed twice: ", before_.handles.value_or(-1), " before, ",
                 after.handles.value_or(-1), " after");
