@@ -13,6 +13,7 @@
 #include "contract/fault.hpp"
 #include "injection.hpp"
 #include "sweeping.hpp"
+#include "test_support/listener.hpp"
 
 namespace faults_pool_sweep {
 
@@ -60,9 +61,11 @@ std::set<faults::Row> reached;
 
 TEST_SUITE("faults.pool_sweep") {
   TEST_CASE("any one call fails while a pool begins, maps, is closed and joined") {
+    mp::test_support::allow_minutes(4);
     faults::sweep(works, reached, reports_or_death);
   }
   TEST_CASE("any one call fails while a pool works through a stream and is terminated") {
+    mp::test_support::allow_minutes(4);
     faults::sweep(is_terminated, reached, reports_or_death);
   }
   TEST_CASE("what pools are made of was made to fail") {
