@@ -68,11 +68,10 @@ class ThreadStreamState final : public LazyInputs,
   }
 
   bool drain(const TimeLeft& left, const StopToken& stop) override {
-    while (has_more())
-      if (stop.stop_requested() || left.remaining().nanoseconds().count() <= 0)
-        return false;
-      else
-        pull();
+    while (has_more()) {
+      if (stop.stop_requested() || left.remaining().nanoseconds().count() <= 0) return false;
+      pull();
+    }
     return true;
   }
 

@@ -67,7 +67,7 @@ class TaskFrameReader {
   TaskFrame frame_;
   std::vector<std::byte> body_;
   std::size_t filled_ = 0;
-  Attention attention_;
+  Attention attention_;  ///< of wait()
 };
 
 }  // namespace multiprocessing::runtime

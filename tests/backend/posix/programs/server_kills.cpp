@@ -92,7 +92,7 @@ void kill_servers(int count, Shared& shared, const std::array<Starter, 2>& start
     for (const auto& starter : starters)
       while (starter.server_since(kills) == 0) std::this_thread::yield();
     const int victim = starters.front().server_since(kills);
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));  // a random moment
+    for (auto turns = random() % 3000; turns > 0; --turns) std::this_thread::yield();  // a random moment
     kill(victim, SIGKILL);
   }
   shared.done = true;
