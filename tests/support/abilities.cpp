@@ -17,6 +17,9 @@ bool limits_memory() {
   return platform::capabilities().memory_limits;
 }
 bool forks_beside_threads() {
+  // A user-mode emulator starts other programs by its launcher, and forks with its own locks as they are.
+  const char* launcher = std::getenv("MULTIPROCESSING_TEST_LAUNCHER");
+  if (launcher != nullptr && *launcher != '\0') return false;
   const char* sanitizers = std::getenv("MULTIPROCESSING_SANITIZED");
   return sanitizers == nullptr || std::string_view(sanitizers).find("address") == std::string_view::npos;
 }

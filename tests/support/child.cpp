@@ -119,11 +119,9 @@ platform::ExitStatus Child::join() { return test_support::join(process); }
 platform::ExitStatus join(platform::ChildProcess& process) {
   const WaitingFor note("child " + std::to_string(process.pid()) + " to end");
   must(platform::wait_one(process.sentinel(), patience()));
-  auto status = process.poll();
-  while (const auto word = status ? std::nullopt : process.expected_word()) {
+  while (const auto word = process.expected_word())
     static_cast<void>(platform::wait_one(word->handle, word->deadline));
-    status = process.poll();
-  }
+  const auto status = process.poll();
   if (!status) throw std::runtime_error("poll() says that a child runs whose sentinel is ready");
   return *status;
 }

@@ -7,8 +7,9 @@ namespace multiprocessing::test_support {
 [[nodiscard]] bool has_signals();
 /// A limit of memory is kept: emulators let it pass, and sanitizers need more than any.
 [[nodiscard]] bool limits_memory();
-/// A fork is safe while other threads allocate: the C library holds its allocator's lock across it, an
-/// address sanitizer does not hold its own, so that a child may wait for ever for a lock that nobody has.
+/// A fork is safe while other threads work: the C library holds its allocator's lock across it. An address
+/// sanitizer does not hold its own, nor does a user-mode emulator, so that a child may wait for ever for a
+/// lock that nobody has.
 [[nodiscard]] bool forks_beside_threads();
 /// All takes many times as long: under an emulator or a sanitizer.
 [[nodiscard]] bool is_slow();
