@@ -20,11 +20,23 @@ namespace multiprocessing {
 namespace runtime {
 namespace {
 
-/// Guarded by the registry's mutex, which a fork finds free.
+/// What was chosen, which a child takes over before anybody there asks for the methods. Guarded by the
+/// registry's mutex, which a fork finds free.
+struct Choice {
+  std::string method;    ///< empty: none is fixed
+  bool adopted = false;  ///< the parent's, of which nobody has asked yet whether this system knows it
+  Executable executable;
+};
+
+/// Never destroyed: children may be started during static destruction.
+Choice& choice() {
+  static Choice& instance = *new Choice;
+  return instance;
+}
+
+/// Made when somebody asks first, which most children never do. Does not change afterwards.
 struct StartMethods {
   std::vector<std::unique_ptr<StartStrategy>> known;  ///< the system's own default first
-  std::string chosen;                                 ///< empty: none is fixed
-  Executable executable;
 
   StartMethods() {
     known.push_back(make_spawn_strategy());
@@ -51,47 +63,56 @@ struct StartMethods {
     const auto wish = platform::environment_variable("MULTIPROCESSING_START_METHOD");
     return wish && !wish->empty() ? std::string(get(*wish).name()) : std::string(known.front()->name());
   }
+
+  /// The one that is fixed; empty if none is. With the registry's mutex held.
+  [[nodiscard]] std::string& chosen() const noexcept {
+    auto& [method, adopted, executable] = choice();
+    // The child of another executable may know fewer methods; it then has its own default.
+    if (std::exchange(adopted, false) && find(method) == nullptr) method.clear();
+    return method;
+  }
 };
 
-/// Never destroyed: children may be started during static destruction.
-StartMethods& methods() {
-  static StartMethods& instance = *new StartMethods;
+/// Not with the registry's mutex held. Never destroyed, as the choice.
+const StartMethods& methods() {
+  static const StartMethods& instance = *new StartMethods;
   return instance;
 }
 
 }  // namespace
 
 StartStrategy& strategy_for(std::string_view name) {
-  auto& table = methods();
+  const auto& table = methods();
   const std::scoped_lock lock(runtime::registry_mutex());
   if (!name.empty()) return table.get(name);
-  if (table.chosen.empty()) table.chosen = table.preferred();
-  return table.get(table.chosen);
+  auto& chosen = table.chosen();
+  if (chosen.empty()) chosen = table.preferred();
+  return table.get(chosen);
 }
 
 std::string start_method_in_force() {
-  auto& table = methods();
+  const auto& table = methods();
   const std::scoped_lock lock(runtime::registry_mutex());
-  return table.chosen.empty() ? table.preferred() : table.chosen;
+  const auto& chosen = table.chosen();
+  return chosen.empty() ? table.preferred() : chosen;
 }
 
-void adopt_start_method(const std::string& method) {
-  auto& table = methods();
+void adopt_start_method(std::string method) {
   const std::scoped_lock lock(runtime::registry_mutex());
-  // The child of another executable may know fewer methods; it then has its own default.
-  if (table.find(method) != nullptr) table.chosen = method;
+  choice().method = std::move(method);
+  choice().adopted = true;
 }
+
+void register_own_tasks() { static_cast<void>(methods()); }
 
 Executable chosen_executable() {
-  auto& table = methods();
   const std::scoped_lock lock(runtime::registry_mutex());
-  return table.executable;
+  return choice().executable;
 }
 
 void choose_executable(Executable executable) {
-  auto& table = methods();
   const std::scoped_lock lock(runtime::registry_mutex());
-  table.executable = std::move(executable);
+  choice().executable = std::move(executable);
 }
 
 }  // namespace runtime
@@ -106,19 +127,21 @@ std::string get_start_method() { return std::string(runtime::strategy_for("").na
 
 std::optional<std::string> get_start_method(bool allow_none) {
   if (!allow_none) return get_start_method();
-  auto& table = runtime::methods();
+  const auto& table = runtime::methods();
   const std::scoped_lock lock(runtime::registry_mutex());
-  return table.chosen.empty() ? std::nullopt : std::optional(table.chosen);
+  const auto& chosen = table.chosen();
+  return chosen.empty() ? std::nullopt : std::optional(chosen);
 }
 
 void set_start_method(std::string_view method, bool force) {
-  auto& table = runtime::methods();
+  const auto& table = runtime::methods();
   const std::scoped_lock lock(runtime::registry_mutex());
   const auto name = table.get(method).name();
-  if (!table.chosen.empty() && !force)
-    throw RuntimeError("set_start_method(): the start method is '" + table.chosen +
+  auto& chosen = table.chosen();
+  if (!chosen.empty() && !force)
+    throw RuntimeError("set_start_method(): the start method is '" + chosen +
                        "' already; it is set once, before it is used, or with force");
-  table.chosen = name;
+  chosen = name;
 }
 
 void set_executable(PathView path, std::vector<std::string> prefix) {

@@ -90,6 +90,7 @@ int run_from_record(const std::shared_ptr<ParentLink>& link, bool forked,
     watch_parent(*link, settings.keep_running);
     value_or_throw(received.handles_came, "the handles among the arguments");
     obey_limits(settings);
+    if (!settings.target.registered_name.empty()) register_own_tasks();
     const auto target = find_target(settings.target);
     if (settings.target.is_object) expect_own_object();
     log(Level::info, "child process calling self.run()");

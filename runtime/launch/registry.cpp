@@ -143,6 +143,7 @@ void Registry::run_exit_rule() noexcept {
   constexpr std::chrono::seconds grace(5);
   std::vector<std::shared_ptr<ProcessState>> children;
   quietly([&] { children = active(); });
+  if (children.empty()) return;
   std::vector<std::shared_ptr<ProcessState>> daemons;
   quietly([&] {
     for (const auto& child : children)

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <future>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
@@ -262,7 +263,7 @@ TEST_SUITE("faults.sweep") {
 
   TEST_CASE("reads and writes that are cut to a few bytes change nothing") {
     mp::test_support::with_each_start_method([](mp::Context& context) {
-      for (const std::size_t bytes : {1, 3, 7}) {
+      for (const auto bytes : std::initializer_list<std::size_t>{1, 3, 7}) {
         platform::fault_plan::clear();
         platform::fault_plan::cut(Call::channel_read, bytes);
         platform::fault_plan::cut(Call::channel_write, bytes);

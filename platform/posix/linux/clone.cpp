@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <memory>
+#include <new>
 #include <string_view>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clone_call.hpp"
@@ -28,6 +31,38 @@ constexpr std::size_t stack_size = 16 * 1024;
 constexpr int pidfd_flag = 0x1000;  // CLONE_PIDFD, which older headers do not name
 
 std::atomic<bool> clone_refused{false};
+
+/// The program's own file, opened by the first start and kept: to open it costs as much as all else that a
+/// start does before its child runs. Whether it is still that file is asked each time, because an application
+/// may close descriptors that are not its own, as daemons do.
+struct KeptProgram {
+  int fd;
+  dev_t device;
+  ino_t inode;
+
+  [[nodiscard]] bool is_good() const noexcept {
+    struct stat now {};
+    return ::fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
+  }
+};
+
+std::atomic<const KeptProgram*> kept_program{nullptr};
+
+/// -1 if it cannot be opened.
+int own_program() noexcept {
+  const auto* kept = kept_program.load();
+  if (kept != nullptr && kept->is_good()) return kept->fd;
+  auto opened = open_file(own_link, O_PATH);
+  struct stat file {};
+  if (!opened || ::fstat(to_fd(opened->get()), &file) != 0) return -1;
+  // Never freed: another thread may be looking at the one that this replaces, once for each mishap.
+  std::unique_ptr<const KeptProgram> fresh(new (std::nothrow)
+                                               KeptProgram{to_fd(opened->get()), file.st_dev, file.st_ino});
+  if (fresh == nullptr) return -1;
+  if (!kept_program.compare_exchange_strong(kept, fresh.get())) return kept->fd;  // another thread was first
+  static_cast<void>(opened->release());
+  return fresh.release()->fd;
+}
 
 MULTIPROCESSING_UNSANITIZED int child_main(void* side) { run_child_side(*static_cast<ChildSide*>(side)); }
 
@@ -58,10 +93,7 @@ Result<StartedChild> started_by_clone(int pid, int pidfd, const ChildSide& side)
 
 Result<StartedChild> start_child(ChildSide& side) {
   // To find the program by way of its own folder in /proc costs a new process a twentieth of a start.
-  Handle program;
-  if (std::string_view(side.executable) == own_link)
-    if (auto opened = open_file(own_link, O_PATH)) program = *std::move(opened);
-  side.program = to_fd(program.get());
+  if (std::string_view(side.executable) == own_link) side.program = own_program();
   side.close_range = !forced("no-close-range");
   if (!can_clone()) return start_by_fork(side);
   int pidfd = -1;

@@ -3,11 +3,13 @@
 // the program itself. It does not know the other name of the link, below thread-self, so a difference between
 // the two gives it away. Without /proc the path that the program was started by (AT_EXECFN) has to do. Manual
 // pages: proc_pid_exe(5), proc_pid_cmdline(5), getauxval(3).
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -57,6 +59,36 @@ bool emulated(const std::string& own_target) {
   return differs;
 }
 
+/// The arguments where the system put them, one behind the other: a later change of the array, as getopt()
+/// makes it, changes nothing here. Null: not known.
+struct GivenArguments {
+  const char* first = nullptr;
+  const char* end = nullptr;
+};
+constinit GivenArguments given;
+
+#if defined(__GLIBC__)
+// glibc calls what runs before main() as it calls main(). To read the same from /proc costs a new process the
+// fortieth part of a start.
+[[gnu::constructor]] void keep_arguments(int count, char** arguments, char**) {
+  if (count <= 0 || arguments == nullptr) return;
+  for (int i = 1; i < count; ++i)
+    if (arguments[i] != arguments[i - 1] + std::strlen(arguments[i - 1]) + 1) return;
+  const char* last = arguments[count - 1];
+  given = {arguments[0], last + std::strlen(last) + 1};
+}
+#endif
+
+std::vector<std::string> split_at_zeros(std::string_view text) {
+  std::vector<std::string> arguments;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\0', at), text.size());
+    arguments.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return arguments;
+}
+
 Result<ExecutablePath> path_it_was_started_by() {
   const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   if (name == nullptr) return Error{Condition::not_found, ENOENT, "getauxval"};
@@ -100,6 +132,7 @@ Result<ExecutablePath> executable_path() {
 
 Result<std::vector<std::string>> command_line() {
   if (auto failure = fault_point(Call::command_line)) return *failure;
+  if (given.first != nullptr) return split_at_zeros({given.first, given.end});
   // No stream of the standard library: every program that asks starts later by what such a stream needs.
   const auto file = posix::open_file("/proc/self/cmdline", O_RDONLY);
   if (!file) return Error{Condition::not_supported, ENOENT, "open"};
@@ -111,11 +144,7 @@ Result<std::vector<std::string>> command_line() {
     if (size == 0) break;
     text.append(piece.data(), static_cast<std::size_t>(size));
   }
-  std::vector<std::string> arguments;
-  for (std::size_t at = 0; at < text.size();) {
-    arguments.emplace_back(text.c_str() + at);  // each ends with a zero
-    at += arguments.back().size() + 1;
-  }
+  auto arguments = split_at_zeros(text);
   if (arguments.empty()) return Error{Condition::not_supported, 0, "open"};
   return arguments;
 }

@@ -225,10 +225,11 @@ os.write(3, (-1).to_bytes(4, 'big', signed=True) + (1 << 60).to_bytes(8, 'big') 
   }
 
   TEST_CASE("what is no stream is not adopted") {
-    CHECK_THROWS_AS(mp::Connection::from_native_handle(open("/dev/null", O_RDWR | O_CLOEXEC)), mp::OSError);
-    CHECK_THROWS_AS(mp::Connection::from_native_handle(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(open("/dev/null", O_RDWR | O_CLOEXEC)),
                     mp::OSError);
-    CHECK_THROWS_AS(mp::Connection::from_native_handle(mp::NativeHandle()), mp::OSError);
+    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+                    mp::OSError);
+    CHECK_THROWS_AS((void)mp::Connection::from_native_handle(mp::NativeHandle()), mp::OSError);
     const int spare = open("/dev/null", O_RDWR | O_CLOEXEC);
     CHECK_THROWS_AS((void)mp::Connection::from_native_handle(spare, false, false), mp::ValueError);
     CHECK(fcntl(spare, F_GETFD) == -1);  // it was ours to close

@@ -167,6 +167,32 @@ struct Bystander {
   }
 };
 
+/// Starts this program, which refuses a flag that is not for strangers.
+ExitStatus start_own_program() {
+  LaunchRequest request;
+  request.executable = must(executable_path()).launch;
+  request.arguments = {"program", "--multiprocessing-fork"};
+  request.streams[2].source = StreamBinding::Source::null;
+  auto child = must(launch(request));
+  return join(child);
+}
+
+/// As a daemon begins, and one that goes on: every number below 200 is gone, and then another file's.
+int starts_without_what_was_kept() {
+  try {
+    for (const bool reused : {false, true}) {
+      for (int number = 3; number < 200; ++number) {
+        ::close(number);
+        if (reused) static_cast<void>(::open("/dev/null", O_RDWR | O_CLOEXEC));
+      }
+      if (start_own_program() != exited(2)) return reused ? 2 : 1;
+    }
+    return 7;
+  } catch (const std::exception&) {
+    return 3;
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("backend.starting") {
@@ -216,6 +242,14 @@ TEST_SUITE("backend.starting") {
     CHECK(outcome(launch(request)) == Condition::not_found);
     CHECK(posix::condition_of(ETXTBSY) == Condition::permission_denied);  // where the system still refuses it
     std::filesystem::remove_all(folder);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "this program starts although the application closed what we keep open of it") {
+    CHECK(start_own_program() == exited(2));  // what is kept is open now
+    auto fork = must(fork_process({}));
+    if (fork.in_child) end_now(starts_without_what_was_kept());
+    CHECK(join(fork.child) == exited(7));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "descriptors that the application left inheritable do not reach a program") {

@@ -64,7 +64,10 @@ class StartStrategy {
 /// The name of the start method in force; fixes nothing.
 [[nodiscard]] std::string start_method_in_force();
 /// In a child: what its parent used.
-void adopt_start_method(const std::string& method);
+void adopt_start_method(std::string method);
+/// In a child, before its target is looked up by a name: some start methods have tasks of their own. Not with
+/// the registry's mutex held.
+void register_own_tasks();
 
 /// What set_executable() chose.
 struct Executable {
