@@ -17,8 +17,8 @@ int main(int argc, char** argv) {
   const auto self = std::filesystem::absolute(argv[0]);
   const auto helper = self.parent_path() / ("light_helper" + self.extension().string());
   // Never closed: a plug-in stays as long as its host.
-  auto& plugin = *new boost::dll::shared_library((self.parent_path() / "plugin").string(),
-                                                 boost::dll::load_mode::append_decorations);
+  static auto& plugin = *new boost::dll::shared_library((self.parent_path() / "plugin").string(),
+                                                        boost::dll::load_mode::append_decorations);
   const auto& run = plugin.get<int(const char*, const char*)>("plugin_run");
   const int failed = run(self.string().c_str(), helper.string().c_str());
   if (failed != 0) std::printf("the plug-in says %d\n", failed);

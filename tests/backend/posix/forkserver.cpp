@@ -212,11 +212,11 @@ TEST_SUITE("backend.forkserver") {
     auto owed = forkserver().Process(wait_for_ever);
     owed.start();
     std::thread waits;
+    std::atomic<bool> known{false};
     {
       const Stopped stopped(pid);
       REQUIRE(kill(owed.pid().value(), SIGKILL) == 0);
       CHECK(mp::connection::wait({owed.sentinel()}, 60s).size() == 1);
-      std::atomic<bool> known{false};
       waits = std::thread([&] {
         owed.join();
         known = true;
