@@ -65,35 +65,41 @@ const PoolCore::Function& PoolCore::function_of(const runtime::PoolJob& job) {
   return functions_.emplace(key, std::move(function)).first->second;
 }
 
-void PoolCore::assign(Worker& worker, Assignment next) {
+// Without memory nothing has happened.
+void PoolCore::assign(Worker& worker, Assignment& next) {
   const auto& function = function_of(*next.job);
   const std::size_t before = worker.out.size();
   if (worker.knows.size() <= function.number) worker.knows.resize(function.number + 1);
-  if (!worker.knows[function.number]) {
-    TaskFrame naming;
-    naming.kind = TaskFrameKind::function;
-    naming.function = function.number;
-    append_frame(worker.out, naming, function.record);
-    worker.knows[function.number] = true;
+  try {
+    if (!worker.knows[function.number]) {
+      TaskFrame naming;
+      naming.kind = TaskFrameKind::function;
+      naming.function = function.number;
+      append_frame(worker.out, naming, function.record);
+    }
+    next.number = ++last_number_;
+    TaskFrame frame;
+    frame.kind = TaskFrameKind::task;
+    frame.function = function.number;
+    frame.task = next.number;
+    frame.first = next.done;
+    frame.count = next.chunk.count;
+    frame.one_by_one = next.one_by_one ? 1 : 0;
+    append_frame(worker.out, frame, next.job->function().state, next.chunk.items);
+    next.wire_size = worker.out.size() - before;
+    next.microseconds = 0;
+    next.clock_runs = false;
+    worker.sent.push_back(std::move(next));
+  } catch (...) {
+    worker.out.resize(before);
+    throw;
   }
-  next.number = ++last_number_;
-  TaskFrame frame;
-  frame.kind = TaskFrameKind::task;
-  frame.function = function.number;
-  frame.task = next.number;
-  frame.first = next.done;
-  frame.count = next.chunk.count;
-  frame.one_by_one = next.one_by_one ? 1 : 0;
-  append_frame(worker.out, frame, next.job->function().state, next.chunk.items);
-  next.wire_size = worker.out.size() - before;
-  next.microseconds = 0;
-  next.clock_runs = false;
-  worker.unread += next.wire_size;
-  worker.sent.push_back(std::move(next));
+  worker.knows[function.number] = true;
+  worker.unread += worker.sent.back().wire_size;
   ++worker.assigned;
 }
 
-void PoolCore::dispatch() {
+void PoolCore::dispatch(Deliveries& deliveries) {
   // Every worker gets one before any gets two.
   for (std::size_t level = 1;; ++level) {
     bool may_take_more = false;
@@ -111,7 +117,13 @@ void PoolCore::dispatch() {
         break;
       }
       if (worker->sent.empty()) worker->head_deadline = platform::Deadline::never();
-      assign(*worker, std::move(next));
+      try {
+        assign(*worker, next);
+      } catch (const std::bad_alloc&) {
+        deliveries.starved = std::move(next.job);
+        may_take_more = false;
+        break;
+      }
       may_take_more = may_take_more || worker->depth() > level;
     }
     if (!may_take_more) break;
@@ -131,8 +143,12 @@ void PoolCore::dispatch_later() {
   static_cast<void>(runtime::reactor().at(platform::Deadline::after(pause), [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    const std::scoped_lock lock(self->mutex_);
-    self->dispatch();
+    Deliveries deliveries;
+    {
+      const std::scoped_lock lock(self->mutex_);
+      self->dispatch(deliveries);
+    }
+    self->deliver(deliveries);
   }));
 }
 
@@ -277,6 +293,19 @@ void PoolCore::deliver(Deliveries& deliveries) {
     }
   for (const auto& delivery : deliveries.results)
     if (delivery.job->over()) forget(*delivery.job);
+  if (deliveries.starved) give_up(*deliveries.starved);
+}
+
+// There is no memory to hand one of its chunks out. Others may need less.
+void PoolCore::give_up(runtime::PoolJob& job) {
+  job.abort(out_of_memory_);
+  forget(job);
+  Deliveries deliveries;
+  {
+    const std::scoped_lock lock(mutex_);
+    dispatch(deliveries);
+  }
+  deliver(deliveries);
 }
 
 }  // namespace multiprocessing::detail

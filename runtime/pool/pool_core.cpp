@@ -109,25 +109,36 @@ void PoolCore::check_running() const {
 void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
   check_running();
   std::shared_ptr<const TaskFailure> broken;
+  Deliveries deliveries;
   {
     const std::scoped_lock lock(mutex_);
     if (phase_ != Phase::running) refuse();
     function_of(*job);  // throws where no other process could find the code; the pool is as it was then
     broken = broken_;
     if (broken == nullptr) {
-      open_.insert_or_assign(job.get(), job);
       enqueue(job);
-      dispatch();
+      try {
+        open_.insert_or_assign(job.get(), job);
+      } catch (...) {
+        queue_.pop_back();
+        throw;
+      }
+      dispatch(deliveries);
     }
   }
+  deliver(deliveries);
   if (broken) std::rethrow_exception(broken->exception());
 }
 
 void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
-  const std::scoped_lock lock(mutex_);
-  if (job->over() || !open_.contains(job.get())) return;
-  enqueue(job);
-  dispatch();
+  Deliveries deliveries;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (job->over() || !open_.contains(job.get())) return;
+    enqueue(job);
+    dispatch(deliveries);
+  }
+  deliver(deliveries);
 }
 
 void PoolCore::enqueue(const std::shared_ptr<runtime::PoolJob>& job) {
@@ -156,7 +167,7 @@ void PoolCore::cancel(runtime::PoolJob& job) {
       if (!read_results(worker, deliveries)) give_up(worker);
       if (!worker->sent.empty() && worker->sent.front().job.get() == &job) doom(worker);
     }
-    dispatch();  // to a worker that turned out to be free
+    dispatch(deliveries);  // to a worker that turned out to be free
   }
   deliver(deliveries);
   forget(job);

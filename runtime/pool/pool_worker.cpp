@@ -45,7 +45,9 @@ bool Feeder::push(std::vector<std::byte>& bytes, std::function<void()> written) 
   if (!state_->running && !platform::run_in_background([self = shared_from_this()] { self->run(); }))
     return false;
   state_->running = true;
-  state_->queue.push_back({std::exchange(bytes, {}), std::move(written)});
+  auto& part = state_->queue.emplace_back();  // without memory the bytes stay where they are
+  part.bytes.swap(bytes);
+  part.written = std::move(written);
   return true;
 }
 
@@ -107,11 +109,12 @@ bool PoolWorker::flush() noexcept try {
   const auto last = sent.empty() ? flushed : sent.back().number;
   if (unread <= written_at_once && !feeder->busy()) {
     constexpr std::chrono::seconds never_needed(1);
-    const auto all = channel->write_all(out, platform::Deadline::after(never_needed));
+    bool begun = false;
+    const auto all = channel->write_all(out, platform::Deadline::after(never_needed), nullptr, &begun);
     out.clear();
     if (!all) {
       // Of all but the last it is not known whether the worker has them.
-      if (sent.size() > 1) flushed = std::max(flushed, sent[sent.size() - 2].number);
+      if (begun && sent.size() > 1) flushed = std::max(flushed, sent[sent.size() - 2].number);
       return false;
     }
     flushed = written = last;

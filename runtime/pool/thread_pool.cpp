@@ -78,8 +78,10 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
       const std::lock_guard lock(mutex_);
       if (phase_ == Phase::running)
         throw ValueError("join(): the pool is still running; close or terminate it");
-      for (const auto& [key, weak] : inputs_)
-        if (auto inputs = weak.lock()) open.push_back(std::move(inputs));
+      // After terminate() nobody works through them, and they may be without end.
+      if (phase_ == Phase::closed)
+        for (const auto& [key, weak] : inputs_)
+          if (auto inputs = weak.lock()) open.push_back(std::move(inputs));
     }
     const TimeLeft left(timeout);
     bool drained = true;

@@ -220,7 +220,7 @@ void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadli
   if (worker->gone || worker->doomed) return;
   // What has come in time counts, however late it is read.
   if (!read_results(worker, deliveries)) give_up(worker);
-  dispatch();
+  dispatch(deliveries);
   if (worker->doomed || worker->sent.empty()) return;
   if (!worker->head_deadline.expired()) {
     if (!worker->head_deadline.is_never()) set_timer(worker);
@@ -258,7 +258,7 @@ bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
     if (worker->gone) return false;
     good = read_results(worker, deliveries);
     if (!good) give_up(worker);
-    dispatch();
+    dispatch(deliveries);
   }
   deliver(deliveries);
   return good;
@@ -292,7 +292,7 @@ PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deli
   }
   take_back(*worker, deliveries);
   replace_missing();
-  dispatch();
+  dispatch(deliveries);
   ++leaving_;
   return Leave::now;
 }

@@ -122,6 +122,14 @@ TEST_SUITE("api.thread_pools") {
     waits.get();
   }
 
+  TEST_CASE("join after terminate comes to its end beside a range without one") {
+    mp::ThreadPool pool(2);
+    auto endless = pool.imap([](int x) { return x; }, std::views::iota(0));
+    CHECK(endless.next() == 0);
+    pool.terminate();
+    CHECK(pool.join(60s));
+  }
+
   TEST_CASE("join without patience comes to an end beside a range that was used up") {
     mp::ThreadPool pool(1);
     auto used = pool.imap([](int x) { return x; }, std::views::iota(0, 3));

@@ -59,9 +59,11 @@ int own_program() noexcept {
   std::unique_ptr<const KeptProgram> fresh(new (std::nothrow)
                                                KeptProgram{to_fd(opened->get()), file.st_dev, file.st_ino});
   if (fresh == nullptr) return -1;
-  if (!kept_program.compare_exchange_strong(kept, fresh.get())) return kept->fd;  // another thread was first
-  static_cast<void>(opened->release());
-  return fresh.release()->fd;
+  const bool first = kept == nullptr;
+  const bool taken = kept_program.compare_exchange_strong(kept, fresh.get());
+  // A number that was closed and is open again may be in use as the one that it was: then it stays open.
+  if (taken || !first) static_cast<void>(opened->release());
+  return taken ? fresh.release()->fd : kept->fd;
 }
 
 MULTIPROCESSING_UNSANITIZED int child_main(void* side) { run_child_side(*static_cast<ChildSide*>(side)); }

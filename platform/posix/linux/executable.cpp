@@ -71,7 +71,8 @@ constinit GivenArguments given;
 // glibc calls what runs before main() as it calls main(). To read the same from /proc costs a new process the
 // fortieth part of a start.
 [[gnu::constructor]] void keep_arguments(int count, char** arguments, char**) {
-  if (count <= 0 || arguments == nullptr) return;
+  // A host that opens this library later may have changed its array.
+  if (count <= 0 || arguments == nullptr || arguments[0] == nullptr) return;
   for (int i = 1; i < count; ++i)
     if (arguments[i] != arguments[i - 1] + std::strlen(arguments[i - 1]) + 1) return;
   const char* last = arguments[count - 1];

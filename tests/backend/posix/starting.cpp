@@ -177,13 +177,14 @@ ExitStatus start_own_program() {
   return join(child);
 }
 
-/// As a daemon begins, and one that goes on: every number below 200 is gone, and then another file's.
+/// As a daemon begins, and one that goes on: every number below 200 is gone, and then another program's,
+/// which would be found out by its status.
 int starts_without_what_was_kept() {
   try {
     for (const bool reused : {false, true}) {
       for (int number = 3; number < 200; ++number) {
         ::close(number);
-        if (reused) static_cast<void>(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        if (reused) static_cast<void>(::open("/bin/true", O_RDONLY | O_CLOEXEC));
       }
       if (start_own_program() != exited(2)) return reused ? 2 : 1;
     }

@@ -80,6 +80,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   struct Deliveries {
     std::vector<Delivery> results;
     std::vector<std::string> log;
+    std::shared_ptr<runtime::PoolJob> starved;  ///< there was no memory to hand out a chunk of it
   };
   struct Function {
     std::uint32_t number;
@@ -90,11 +91,11 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
 
   // Assignment; the mutex is held.
   void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
-  void dispatch();
+  void dispatch(Deliveries& deliveries);
   void dispatch_later();
   bool take_next(Assignment& next);
   [[nodiscard]] bool next_may_run_behind(const Assignment& last) const;
-  void assign(Worker& worker, Assignment next);
+  void assign(Worker& worker, Assignment& next);  ///< takes it, unless it throws
   const Function& function_of(const runtime::PoolJob& job);
   void start_clock(const std::shared_ptr<Worker>& worker);
   void begin_head(const std::shared_ptr<Worker>& worker);
@@ -107,7 +108,10 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   bool read_frames(const std::shared_ptr<Worker>& worker, Deliveries& deliveries, int at_once);
   bool take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
   bool take_result(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+
+  // Without the mutex.
   void deliver(Deliveries& deliveries);
+  void give_up(runtime::PoolJob& job);
 
   // Workers.
   [[nodiscard]] std::shared_ptr<Worker> start_worker();
