@@ -12,12 +12,20 @@ if(CMAKE_CROSSCOMPILING)
 endif()
 set(mp_test_output "${PROJECT_BINARY_DIR}/tests/bin")
 
+# Sanitizers name functions, in reports and in what is known of them, by a program that they may not find.
+find_program(mp_symbolizer NAMES llvm-symbolizer-16 llvm-symbolizer llvm-symbolizer-14)
+mark_as_advanced(mp_symbolizer)
+set(mp_symbolizer_option "")
+if(mp_symbolizer AND MULTIPROCESSING_SANITIZE)
+  set(mp_symbolizer_option ":external_symbolizer_path=${mp_symbolizer}")
+endif()
+
 # The environment of every test: sanitizers report by exit status, and a forked child is still watched.
 set(mp_test_environment
-  "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:allow_user_segv_handler=1"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:allow_user_segv_handler=1${mp_symbolizer_option}"
   "LSAN_OPTIONS=report_objects=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0"
+  "TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:suppressions=${PROJECT_SOURCE_DIR}/tests/support/thread_sanitizer.supp${mp_symbolizer_option}"
   "MULTIPROCESSING_SANITIZED=${MULTIPROCESSING_SANITIZE}")
 if(CMAKE_CROSSCOMPILING)
   list(APPEND mp_test_environment "MULTIPROCESSING_TEST_EMULATED=1")  # tests are given more time
