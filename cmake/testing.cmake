@@ -12,20 +12,12 @@ if(CMAKE_CROSSCOMPILING)
 endif()
 set(mp_test_output "${PROJECT_BINARY_DIR}/tests/bin")
 
-# Sanitizers name functions, in reports and in what is known of them, by a program that they may not find.
-find_program(mp_symbolizer NAMES llvm-symbolizer-16 llvm-symbolizer llvm-symbolizer-14)
-mark_as_advanced(mp_symbolizer)
-set(mp_symbolizer_option "")
-if(mp_symbolizer AND MULTIPROCESSING_SANITIZE)
-  set(mp_symbolizer_option ":external_symbolizer_path=${mp_symbolizer}")
-endif()
-
 # The environment of every test: sanitizers report by exit status, and a forked child is still watched.
 set(mp_test_environment
-  "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:allow_user_segv_handler=1${mp_symbolizer_option}"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:allow_user_segv_handler=1"
   "LSAN_OPTIONS=report_objects=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:suppressions=${PROJECT_SOURCE_DIR}/tests/support/thread_sanitizer.supp${mp_symbolizer_option}"
+  "TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0:halt_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0"
   "MULTIPROCESSING_SANITIZED=${MULTIPROCESSING_SANITIZE}")
 if(CMAKE_CROSSCOMPILING)
   list(APPEND mp_test_environment "MULTIPROCESSING_TEST_EMULATED=1")  # tests are given more time
@@ -64,13 +56,18 @@ function(mp_read_marker file)
 endfunction()
 
 function(mp_set_test_properties name label)
+  set(environment "${mp_test_environment}")
+  if(NOT label MATCHES "^(contract|unit)$")  # which rethrow nothing in another thread
+    list(TRANSFORM environment APPEND ":suppressions=${PROJECT_SOURCE_DIR}/tests/support/thread_sanitizer.supp"
+      REGEX "^TSAN_OPTIONS=")
+  endif()
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${ctest_timeout}
     LABELS "${label};${ctest_labels}"
     RUN_SERIAL ${ctest_serial}
     SKIP_RETURN_CODE 77
     WORKING_DIRECTORY "${mp_test_output}"
-    ENVIRONMENT "${mp_test_environment};${ARGN}")
+    ENVIRONMENT "${environment};${ARGN}")
 endfunction()
 
 # The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one. A fallback that
