@@ -181,6 +181,20 @@ TEST_SUITE("faults.pools") {
     });
   }
 
+  TEST_CASE("tasks that were written together, and of which nothing went out, are nobody's death") {
+    with_each_start_method([](mp::Context& context) {
+      const CleanPlan plan;
+      mp::Pool pool = context.Pool(1);
+      // So short that many go out at once, as the pool knows after these.
+      CHECK(pool.map(square, std::views::iota(0, 200), 1).size() == 200);
+      platform::fault_plan::fail(platform::Call::channel_write, 1, platform::Condition::broken);
+      const auto squares = pool.map(square, std::views::iota(0, 50), 1);
+      CHECK(squares.size() == 50);
+      CHECK(squares.back() == 49 * 49);
+      CHECK(platform::fault_plan::injected() == 1);
+    });
+  }
+
   TEST_CASE("workers killed from outside while they work change nothing with retries") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool(2, {.retries = 100, .context = context});
