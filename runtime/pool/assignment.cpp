@@ -20,14 +20,15 @@ using runtime::TaskFrameReader;
 
 // ---- handing out; the mutex is held
 
-bool PoolCore::take_next(Assignment& next) {
-  while (!again_.empty()) {
+bool PoolCore::take_next(Assignment& next, const runtime::PoolJob* only) {
+  while (only == nullptr && !again_.empty()) {
     next = std::move(again_.front());
     again_.pop_front();
     if (!next.job->over()) return true;
   }
   while (!queue_.empty()) {
     auto& job = queue_.front();
+    if (only != nullptr && job.get() != only) return false;
     next = Assignment();
     next.job = job;
     if (!job->over() && job->next(next.chunk)) {
@@ -110,9 +111,11 @@ void PoolCore::dispatch(Deliveries& deliveries) {
         may_take_more = may_take_more || worker->depth() > level;
         continue;
       }
-      if (level > 1 && !next_may_run_behind(worker->sent.back())) continue;
+      const bool behind = level > 1;
+      if (behind && !next_may_run_behind(worker->sent.back())) continue;
       Assignment next;
-      if (!take_next(next)) {
+      if (!take_next(next, behind ? worker->sent.back().job.get() : nullptr)) {
+        if (behind) continue;  // that call has no more
         may_take_more = false;
         break;
       }
@@ -293,19 +296,18 @@ void PoolCore::deliver(Deliveries& deliveries) {
     }
   for (const auto& delivery : deliveries.results)
     if (delivery.job->over()) forget(*delivery.job);
-  if (deliveries.starved) give_up(*deliveries.starved);
-}
-
-// There is no memory to hand one of its chunks out. Others may need less.
-void PoolCore::give_up(runtime::PoolJob& job) {
-  job.abort(out_of_memory_);
-  forget(job);
-  Deliveries deliveries;
-  {
+  deliveries.results.clear();
+  while (deliveries.starved) {
+    fail(std::exchange(deliveries.starved, nullptr));
     const std::scoped_lock lock(mutex_);
     dispatch(deliveries);
   }
-  deliver(deliveries);
+}
+
+// There is no memory to hand one of its chunks out. Its inputs go with it, before another is tried.
+void PoolCore::fail(std::shared_ptr<runtime::PoolJob> job) {
+  forget(*job);
+  job->abort(out_of_memory_);
 }
 
 }  // namespace multiprocessing::detail

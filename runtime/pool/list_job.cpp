@@ -1,7 +1,9 @@
 // The tasks of a call whose inputs were known when it was made: apply, map, starmap.
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -121,10 +123,15 @@ class ListJob final : public runtime::PoolJob {
 
   /// Nothing of this changes any more.
   void settle() {
-    if (failure_)
-      future_->set_failure([failure = failure_] { return failure->exception(); });
-    else
+    if (failure_ == nullptr) {
       future_->set_result(std::move(arrived_));
+    } else {
+      try {
+        future_->set_failure([failure = failure_] { return failure->exception(); });
+      } catch (const std::bad_alloc&) {
+        future_->set_exception(std::current_exception());
+      }
+    }
   }
 
   /// A list as the archive writes one: its length, and the elements in order.

@@ -315,8 +315,13 @@ TaskStream::TaskStream(std::shared_ptr<PoolCore> pool, ChunkFunction function, T
                        bool ordered, std::size_t buffer, Feed feed)
     : state_(std::make_shared<State>(pool, std::move(function), options, ordered, buffer, std::move(feed))) {
   if (options.stop.stop_requested()) throw CancelledError("the tasks were not begun: a stop was requested");
-  pool->submit(state_);
-  state_->watch_for_cancellation();
+  try {
+    pool->submit(state_);
+    state_->watch_for_cancellation();
+  } catch (...) {
+    state_->abandon();
+    throw;
+  }
 }
 
 TaskStream::~TaskStream() {

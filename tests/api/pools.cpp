@@ -74,6 +74,19 @@ bool first_waits_for_last(int x) {
   if (x == 60) tells_at->send(x);
   return x != 0 || waits_at->poll(60s);
 }
+struct Lines {
+  mp::Connection gate, report, told, tells;
+};
+Lines* lines = nullptr;  // of a worker
+void take_lines(mp::Connection gate, mp::Connection report, mp::Connection told, mp::Connection tells) {
+  lines = new Lines{std::move(gate), std::move(report), std::move(told), std::move(tells)};
+}
+bool wait_at_gate() { return lines->gate.poll(60s); }
+bool last_waits_for_another_call(int x) {
+  if (x == 0) lines->report.send(x);
+  return x != 2 || lines->told.poll(60s);
+}
+void tell_the_last() { lines->tells.send(1); }
 std::size_t length(std::string_view text) { return text.size(); }
 int value_of(Unreadable thing) { return thing.value; }
 std::vector<char> large(std::size_t size) { return std::vector<char>(size, 'x'); }
@@ -224,6 +237,25 @@ TEST_SUITE("api.pools") {
       ++number;
     }
     CHECK(number == 61);
+  }
+
+  TEST_CASE("a task waits behind none of another call while a worker is idle") {
+    auto [gate, at_gate] = mp::Pipe();
+    auto [reported, report] = mp::Pipe();
+    auto [told, tells] = mp::Pipe();
+    mp::Pool pool(2, {.initializer = {take_lines, at_gate, report, told, tells}});
+    // So short that many are handed out ahead, and it is one worker that they and what follows go to.
+    CHECK(pool.map(square, numbers(400), 1).size() == 400);
+    auto held = pool.apply_async(wait_at_gate);
+    auto many = pool.map_async(square, numbers(2000), 1);
+    auto waits = pool.map_async(last_waits_for_another_call, numbers(3), 1);
+    auto told_by = pool.apply_async(tell_the_last);
+    CHECK(reported.recv<int>() == 0);
+    gate.send(1);  // now another worker has nothing to do
+    CHECK(waits.get() == std::vector<bool>{true, true, true});
+    CHECK(held.get());
+    told_by.get();
+    CHECK(many.get().size() == 2000);
   }
 
   TEST_CASE("cancelling a task that is just done frees its worker for the next") {

@@ -130,6 +130,22 @@ TEST_SUITE("api.thread_pools") {
     CHECK(pool.join(60s));
   }
 
+  TEST_CASE("terminate ends a join that feeds a range without an end") {
+    mp::ThreadPool pool(1);
+    std::promise<void> fed;
+    auto endless = pool.imap([](int x) { return x; }, std::views::iota(0) | std::views::transform([&](int x) {
+                                                        if (x == 1000) fed.set_value();
+                                                        return x;
+                                                      }));
+    pool.close();
+    std::thread ender([&] {
+      fed.get_future().wait();
+      pool.terminate();
+    });
+    CHECK(pool.join(1h));
+    ender.join();
+  }
+
   TEST_CASE("join without patience comes to an end beside a range that was used up") {
     mp::ThreadPool pool(1);
     auto used = pool.imap([](int x) { return x; }, std::views::iota(0, 3));

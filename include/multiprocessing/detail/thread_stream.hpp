@@ -137,7 +137,13 @@ class ThreadStreamState final : public LazyInputs,
   }
 
   void run(std::size_t index, Value& value, const std::exception_ptr& refused) {
-    if (refused != nullptr) return note(Outcome<R>(index, std::make_shared<TaskFailure>(refused)));
+    if (refused != nullptr) {
+      {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;  // as every other input would be, and there may be no end of them
+      }
+      return note(Outcome<R>(index, std::make_shared<TaskFailure>(refused)));
+    }
     if (abandoned_) return;
     try {
       if constexpr (std::is_void_v<R>) {

@@ -93,7 +93,8 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
   void dispatch(Deliveries& deliveries);
   void dispatch_later();
-  bool take_next(Assignment& next);
+  /// The next chunk; of `only`, if that is not null.
+  bool take_next(Assignment& next, const runtime::PoolJob* only);
   [[nodiscard]] bool next_may_run_behind(const Assignment& last) const;
   void assign(Worker& worker, Assignment& next);  ///< takes it, unless it throws
   const Function& function_of(const runtime::PoolJob& job);
@@ -111,7 +112,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
 
   // Without the mutex.
   void deliver(Deliveries& deliveries);
-  void give_up(runtime::PoolJob& job);
+  void fail(std::shared_ptr<runtime::PoolJob> job);
 
   // Workers.
   [[nodiscard]] std::shared_ptr<Worker> start_worker();
