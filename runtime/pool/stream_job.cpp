@@ -319,7 +319,7 @@ TaskStream::TaskStream(std::shared_ptr<PoolCore> pool, ChunkFunction function, T
     pool->submit(state_);
     state_->watch_for_cancellation();
   } catch (...) {
-    state_->abandon();
+    if (state_->owned()) state_->abandon();  // in a forked copy nobody may ever give the mutexes back
     throw;
   }
 }
