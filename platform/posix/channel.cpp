@@ -41,16 +41,12 @@ bool is_stream_socket(int fd, const struct stat& about) noexcept {
          type == SOCK_STREAM;
 }
 
+// Of a descriptor that may be no socket.
 bool is_unix_stream(int fd) noexcept {
-  struct stat about {};
-  if (::fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode)) return false;
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
   int type = 0;
-  size = sizeof type;
-  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
-  return address.ss_family == AF_UNIX && type == SOCK_STREAM;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+         posix::os::socket_family(fd) == AF_UNIX;
 }
 
 }  // namespace

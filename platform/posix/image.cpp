@@ -4,6 +4,7 @@
 // symbolic link and its target are one image. Manual pages: dl_iterate_phdr(3), dlopen(3), realpath(3).
 #include "contract/image.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -79,6 +80,7 @@ ImageKey make_image_key(std::span<const std::byte> build_id, const std::string& 
                         const std::string& file) {
   ImageKey key;
   key.name = base_name(path);
+  key.id.reserve(1 + std::max(build_id.size(), 5 * sizeof(std::uint64_t)));
   if (!build_id.empty()) {
     key.id.push_back(static_cast<std::byte>(ImageIdKind::build_id));
     key.id.insert(key.id.end(), build_id.begin(), build_id.end());
@@ -97,7 +99,10 @@ ImageKey make_image_key(std::span<const std::byte> build_id, const std::string& 
 }
 
 ImageSnapshot ImageSnapshot::take() {
+  constexpr std::size_t usual = 16;
   ImageSnapshot snapshot;
+  snapshot.images.reserve(usual);
+  snapshot.ranges.reserve(usual);
   visit_mapped_images([&](const MappedImage& image) {
     for (const Segment& segment : image.segments) {
       if (segment.executable) snapshot.ranges.push_back({segment.begin, segment.end, snapshot.images.size()});
@@ -107,8 +112,9 @@ ImageSnapshot ImageSnapshot::take() {
     // What has no folder is no file: the kernel's own library.
     const bool whole =
         !image.main_executable && (image.path[0] == '/' || std::strchr(image.path, '/') == nullptr);
-    const std::string path = whole ? image.path : path_of(image);
-    snapshot.images.push_back({image_hash(key_of(image, path)), image.base, path, image.main_executable});
+    std::string path = whole ? image.path : path_of(image);
+    const std::uint64_t hash = image_hash(key_of(image, path));
+    snapshot.images.push_back({hash, image.base, std::move(path), image.main_executable});
     return false;
   });
   return snapshot;

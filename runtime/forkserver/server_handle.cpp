@@ -26,8 +26,7 @@ constexpr std::chrono::seconds time_to_end(1);
 
 std::string text_of(const Frame& raised) {
   try {
-    detail::Decoder decoder(raised.body);
-    const auto report = detail::decode<ExceptionReport>(decoder);
+    const auto report = read_report(raised.body);
     return report.type_name + ": " + report.message;
   } catch (const SerializationError&) {
     return "an exception that cannot be read";

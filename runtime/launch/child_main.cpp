@@ -7,8 +7,7 @@
 #include <memory>
 #include <multiprocessing/freeze_support.hpp>
 #include <multiprocessing/process.hpp>
-#include <new>
-#include <typeinfo>
+#include <span>
 
 #include "contract/console.hpp"
 #include "contract/crash.hpp"
@@ -43,21 +42,15 @@ void print_exception(const ExceptionReport& report) {
   platform::write_to_standard_error(text + '\n' + symbolize(report.frames));
 }
 
-void send_report(ParentLink& link, FrameKind kind, const detail::Encoder& body) noexcept {
+void send_report(ParentLink& link, FrameKind kind, std::span<const std::byte> body) noexcept {
   // A parent that is gone needs no report.
-  static_cast<void>(send_frame(link.channel(), kind, body.bytes(), platform::Deadline::never()));
+  static_cast<void>(send_frame(link.channel(), kind, body, platform::Deadline::never()));
 }
 
-/// What is needed when an exception escapes, fetched before, since it may say that there is no memory.
+/// The memory to describe an exception that escapes, fetched before, since it may say that there is none.
 class Precaution {
  public:
-  Precaution() : reserve_(new std::byte[16 * 1024]) {
-    ExceptionReport report;
-    report.type_name = "std::bad_alloc";
-    report.message = "there was no memory to describe an exception";
-    report.known_type = known_type_of(typeid(std::bad_alloc));
-    detail::encode(plain_, report);
-  }
+  Precaution() : reserve_(new std::byte[16 * 1024]) {}
 
   /// Describes what is being handled, to the parent and, if `aloud`, on standard error.
   void report(ParentLink& link, const platform::ThrowTrace& trace, bool aloud) noexcept {
@@ -70,12 +63,12 @@ class Precaution {
       if (aloud) report.details = {};
       detail::Encoder encoder;
       detail::encode(encoder, report);
-      send_report(link, FrameKind::raised, encoder);
+      send_report(link, FrameKind::raised, encoder.bytes());
       sent = true;
       flush_standard_streams();  // what the target printed stands before its exception
       if (aloud) print_exception(report);
     } catch (...) {
-      if (!sent) send_report(link, FrameKind::raised, plain_);
+      if (!sent) send_report(link, FrameKind::raised, {});
       flush_standard_streams();
       if (aloud)
         platform::write_to_standard_error("a process ended by an exception and had no memory left\n");
@@ -84,7 +77,6 @@ class Precaution {
 
  private:
   std::unique_ptr<std::byte[]> reserve_;
-  detail::Encoder plain_;
 };
 
 }  // namespace
@@ -111,7 +103,7 @@ int run_and_report(ParentLink& link, const bool& wants_result,
     precaution.report(link, trace, !wants_result);
     return 1;
   }
-  if (wants_result) send_report(link, FrameKind::finished, result);
+  if (wants_result) send_report(link, FrameKind::finished, result.bytes());
   return 0;
 }
 

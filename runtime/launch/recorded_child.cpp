@@ -64,7 +64,7 @@ Received receive_record(ParentLink& link) {
 
 ChildSettings read_settings(detail::Decoder& decoder) {
   auto settings = detail::decode<ChildSettings>(decoder);
-  set_log_settings({static_cast<Level>(settings.log_level), settings.log_to_stderr});
+  take_over_log_settings({static_cast<Level>(settings.log_level), settings.log_to_stderr});
   adopt_start_method(settings.start_method);
   choose_executable({settings.executable, settings.executable_prefix});
   return settings;
@@ -83,7 +83,7 @@ int run_from_record(const std::shared_ptr<ParentLink>& link, bool forked,
     settings = read_settings(decoder);
     self().become(settings, link, forked);
     // One who waits for a result learns it with that, and is not to be woken before.
-    if (!settings.wants_result)
+    if (!settings.wants_result && settings.says_running)
       static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
     if (begin) begin();
     apply_setup(settings.setup);

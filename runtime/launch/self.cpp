@@ -79,7 +79,9 @@ struct Self::State {
   std::string parent_name;
 };
 
-Self::Self() : state_(std::make_unique<State>()) {}
+Self::Self() : state_(std::make_unique<State>()) {
+  ask_for_log_process_name([] { return self().name(); });
+}
 
 Self& self() {
   static Self& instance = *new Self;
@@ -102,7 +104,6 @@ std::string Self::name() const {
 }
 
 void Self::set_name(std::string name) {
-  set_log_process_name(name);
   const std::scoped_lock lock(state_->mutex);
   state_->name = std::move(name);
 }
@@ -150,7 +151,6 @@ void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> lin
   pid_ = platform::current_pid();
   following_ = false;
   own_threads_ = 0;
-  set_log_process_name(settings.name);
 }
 
 bool Self::begin_following() noexcept {

@@ -23,6 +23,8 @@ namespace multiprocessing {
 namespace runtime {
 
 constinit std::atomic<Level> log_detail::threshold = Level::warning;
+constinit std::atomic<bool> log_detail::in_use = false;
+constinit std::atomic<std::string (*)()> log_detail::process_name = nullptr;
 
 namespace {
 
@@ -56,12 +58,10 @@ const char* python_name(Level level) {
   return names[static_cast<unsigned char>(level)];
 }
 
-/// How records look on standard error. Replaced as a whole, never changed: who writes a record keeps the one
-/// that it began with.
-struct Appearance {
-  std::string process_name = "MainProcess";
-  bool decorated = false;  ///< log_to_stderr() was called
-};
+std::string process_name() {
+  const auto known = log_detail::process_name.load();
+  return known != nullptr ? known() : "MainProcess";
+}
 
 /// A mutex that can be waited for with an end, made of parts that every thread checker knows.
 class Turn {
@@ -94,20 +94,20 @@ class Turn {
 /// Where records go, besides the threshold. Made at first use, never destroyed: static destructors log, too.
 class LogState {
  public:
-  LogState();
+  LogState() noexcept { log_detail::in_use = true; }
 
   std::mutex mutex;
   Level level = Level::notset;
-  std::shared_ptr<const Appearance> appearance = std::make_shared<Appearance>();
-  std::shared_ptr<const LogSink> sink;  ///< changed with both mutexes held, read with one
-  const std::unique_ptr<spdlog::logger> logger;
+  bool decorated = false;                  ///< log_to_stderr() was called
+  std::shared_ptr<const LogSink> sink;     ///< changed with both mutexes held, read with one
+  std::unique_ptr<spdlog::logger> logger;  ///< made by the first record: most processes write none
 
   /// Held while the sink runs, so that it gets one record at a time; see SinkLock. A forked child gets a new
   /// one.
   Turn* sink_mutex = new Turn;
   bool sink_rests = false;  ///< lock_log() has its mutex
 
-  /// To be called with `mutex` held, after level, appearance or sink have changed.
+  /// To be called with `mutex` held, after level, decorated or sink have changed.
   void update_threshold();
 };
 
@@ -156,12 +156,12 @@ class Output final : public spdlog::sinks::sink {
     for (;;) {
       std::unique_lock lock(log_.mutex);
       if (!log_enabled(level)) return;
-      const auto appearance = log_.appearance;
+      const bool decorated = log_.decorated;
       const bool has_sink = log_.sink != nullptr;
       lock.unlock();
       if (!has_sink)
         return platform::write_to_standard_error(
-            log_line(level, message, appearance->decorated ? appearance->process_name : std::string_view()));
+            log_line(level, message, decorated ? process_name() : std::string()));
       if (call_sink(log_, level, message)) return;
       // It was taken away in between: look again.
     }
@@ -174,22 +174,20 @@ class Output final : public spdlog::sinks::sink {
   LogState& log_;
 };
 
-LogState::LogState()
-    : logger(std::make_unique<spdlog::logger>("multiprocessing", std::make_shared<Output>(*this))) {
-  logger->set_level(spdlog::level::trace);  // the threshold has sifted already
+spdlog::logger& logger_of(LogState& log) {
+  const std::lock_guard lock(log.mutex);
+  if (log.logger == nullptr) {
+    log.logger = std::make_unique<spdlog::logger>("multiprocessing", std::make_shared<Output>(log));
+    log.logger->set_level(spdlog::level::trace);  // the threshold has sifted already
+  }
+  return *log.logger;
 }
 
 void LogState::update_threshold() {
   Level lowest = level == Level::notset ? Level::warning : level;
   // Nobody asked for records: then only what must not go unseen, as Python's last resort does.
-  if (!appearance->decorated && sink == nullptr) lowest = std::max(lowest, Level::warning);
+  if (!decorated && sink == nullptr) lowest = std::max(lowest, Level::warning);
   log_detail::threshold.store(lowest, std::memory_order_relaxed);
-}
-
-void change_appearance(LogState& log, const std::function<void(Appearance&)>& change) {
-  auto changed = std::make_shared<Appearance>(*log.appearance);
-  change(*changed);
-  log.appearance = std::move(changed);
 }
 
 }  // namespace
@@ -201,27 +199,21 @@ std::string log_line(Level level, std::string_view message, std::string_view pro
 
 void write_log_record(Level level, std::string_view message) noexcept {
   try {
-    state().logger->log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
+    logger_of(state()).log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
   } catch (...) {  // out of memory: nobody is there to be told
   }
-}
-
-void set_log_process_name(std::string name) {
-  LogState& log = state();
-  const std::lock_guard lock(log.mutex);
-  change_appearance(log, [&](Appearance& appearance) { appearance.process_name = std::move(name); });
 }
 
 LogSettings log_settings() {
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
-  return {log.level, log.appearance->decorated};
+  return {log.level, log.decorated};
 }
 
 void set_log_settings(LogSettings settings) {
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
-  change_appearance(log, [&](Appearance& appearance) { appearance.decorated = settings.to_stderr; });
+  log.decorated = settings.to_stderr;
   log.level = settings.level;
   log.update_threshold();
 }
@@ -277,7 +269,7 @@ Logger log_to_stderr(Level level) {
   auto& log = runtime::state();
   const std::lock_guard lock(log.mutex);
   if (level != Level::notset) log.level = level;
-  runtime::change_appearance(log, [](runtime::Appearance& appearance) { appearance.decorated = true; });
+  log.decorated = true;
   log.update_threshold();
   return {};
 }

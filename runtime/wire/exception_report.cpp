@@ -10,6 +10,7 @@
 #include <future>
 #include <ios>
 #include <memory>
+#include <multiprocessing/detail/serialize.hpp>
 #include <multiprocessing/errors.hpp>
 #include <new>
 #include <optional>
@@ -279,6 +280,18 @@ std::uint32_t known_type_of(const std::type_info& type) noexcept {
   if (std::string_view(type.name()).find("__ios_failure") != std::string_view::npos)
     return known_type_of(typeid(std::ios_base::failure));
   return 0;
+}
+
+ExceptionReport read_report(std::span<const std::byte> body) {
+  if (!body.empty()) {
+    detail::Decoder decoder(body);
+    return detail::decode<ExceptionReport>(decoder);
+  }
+  ExceptionReport report;
+  report.type_name = "std::bad_alloc";
+  report.message = "there was no memory to describe an exception";
+  report.known_type = known_type_of(typeid(std::bad_alloc));
+  return report;
 }
 
 ExceptionReport describe_current_exception(const platform::ThrowTrace& trace) {

@@ -17,8 +17,7 @@ namespace {
 using namespace multiprocessing;
 
 void raise_again(std::span<const std::byte> bytes) {
-  detail::Decoder decoder(bytes);
-  const auto report = detail::decode<runtime::ExceptionReport>(decoder);
+  const auto report = runtime::read_report(bytes);
   const auto exception = runtime::rebuild_exception(report, "trace");
   fuzz::demand(exception != nullptr);
   try {

@@ -82,6 +82,7 @@ constinit GivenArguments given;
 
 std::vector<std::string> split_at_zeros(std::string_view text) {
   std::vector<std::string> arguments;
+  arguments.reserve(static_cast<std::size_t>(std::ranges::count(text, '\0')) + 1);
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\0', at), text.size());
     arguments.emplace_back(text.substr(at, end - at));

@@ -1,12 +1,14 @@
 // The end of a process with its parent, at a third of what a thread of the C library costs: a bare thread
 // that shares everything with the process, has a small stack and no storage of its own, and does nothing but
 // wait in ppoll() and leave by exit_group(). It calls nothing of the C library, whose thread-local variables
-// would be those of the thread that made it. Sanitizers must not see it for the same reason. Manual pages:
-// clone(2), poll(2), exit_group(2).
+// would be those of the thread that made it. Sanitizers must not see it for the same reason. A process that
+// may still give up its user has a thread of the C library, on a stack that is there already, doing the same.
+// Manual pages: clone(2), poll(2), exit_group(2), pthread_attr_setstack(3), setuid(2).
 #include <cerrno>
 #include <csignal>
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -77,23 +79,48 @@ MULTIPROCESSING_UNSANITIZED int watch(void* argument) noexcept {
   return 0;
 }
 
-// A process that could still give up its user: the C library does so thread by thread, and does not know this
-// one, which would keep what the others gave up.
+// A process that could still give up its user: the C library does so thread by thread, and does not know the
+// bare one, which would keep what the others gave up.
 bool may_change_its_user() noexcept {
   uid_t real = 0, effective = 0, saved = 0;
   if (::getresuid(&real, &effective, &saved) != 0) return true;
   return real == 0 || effective == 0 || saved == 0 || real != effective || effective != saved;
 }
 
+extern "C" void* watch_as_known_thread(void* watched) noexcept {
+  watch(watched);
+  return nullptr;
+}
+
+// To map a stack and to unmap it costs as much as the thread itself. A program whose thread-local storage
+// does not fit into this one has a thread of its own stack.
+Status watch_in_known_thread(Watched& watched) noexcept {
+  alignas(64) static std::byte stack[64 * 1024];
+  pthread_attr_t attributes;
+  if (const int failure = pthread_attr_init(&attributes))
+    return posix::start_error(failure, "pthread_attr_init");
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  int failure = pthread_attr_setstack(&attributes, stack, sizeof stack);
+  if (failure == 0) {
+    const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
+    pthread_t thread;
+    failure = pthread_create(&thread, &attributes, &watch_as_known_thread, &watched);
+  }
+  pthread_attr_destroy(&attributes);
+  if (failure == EINVAL) return Error{Condition::not_supported, EINVAL, "pthread_create"};
+  if (failure != 0) return posix::start_error(failure, "pthread_create");
+  return {};
+}
+
 }  // namespace
 
 Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept {
   if (auto failure = fault_point(Call::end_with_peer)) return *failure;
-  if (!known_processor || forced("no-clone") || (may_change_its_user() && !forced("bare-lifeline")))
-    return Error{Condition::not_supported, 0, "clone"};
+  if (!known_processor || forced("no-clone")) return Error{Condition::not_supported, 0, "clone"};
   alignas(64) static std::byte stack[8 * 1024];
   static Watched watched;
   watched = {{{posix::to_fd(channel.get()), 0, 0}, {posix::to_fd(sentinel), POLLIN, 0}}, code};
+  if (may_change_its_user() && !forced("bare-lifeline")) return watch_in_known_thread(watched);
   constexpr int shared = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
   const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
   if (MULTIPROCESSING_CLONE(&watch, stack + sizeof stack, shared, &watched) != -1) return {};

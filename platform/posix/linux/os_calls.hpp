@@ -46,6 +46,13 @@ inline void quiet_socket(int) noexcept {}
 /// A pair has two hundred kilobytes by default.
 inline void make_room(int) noexcept {}
 
+/// AF_UNIX and its like; -1: no socket.
+inline int socket_family(int fd) noexcept {
+  int family = -1;
+  socklen_t size = sizeof family;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 ? family : -1;
+}
+
 /// Who made the pair that this socket is one end of.
 inline int peer_pid(int fd) noexcept {
   ucred peer{};

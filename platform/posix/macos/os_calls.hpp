@@ -37,6 +37,13 @@ inline void make_room(int fd) noexcept {
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 }
 
+/// AF_UNIX and its like; -1: no socket.
+inline int socket_family(int fd) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 ? address.ss_family : -1;
+}
+
 /// Who holds the other end of the pair.
 inline int peer_pid(int fd) noexcept {
   pid_t peer = -1;

@@ -51,8 +51,8 @@ bool check(mp::Context& context, std::optional<int> here) {
   }
   try {
     context.call(use_all);
-  } catch (const std::bad_alloc&) {
-    return true;
+  } catch (const std::bad_alloc& error) {
+    return std::string(error.what()).find("no memory") != std::string::npos;
   }
   return false;
 }

@@ -118,6 +118,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result);
   bool refresh();
   [[nodiscard]] bool only_its_word_is_missing() const noexcept;
+  /// It has ended, and had read all that it was sent.
+  [[nodiscard]] bool left_nothing_unread() const noexcept;
   bool settle(platform::Deadline deadline = platform::Deadline::never());
   void read_reports();
   void take_report(runtime::Frame frame);
@@ -157,7 +159,9 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   runtime::FrameReader reader_;
   runtime::ChildReport report_;
   std::optional<platform::ExitStatus> status_;
-  bool took_record_ = false;      ///< the child has read what it should run
+  bool took_record_ = false;  ///< the child has read what it should run
+  bool was_sent_record_ = false;
+  bool was_sent_request_ = false;
   bool ended_by_itself_ = false;  ///< it has ended with a code of its own
   std::array<std::optional<ByteStream>, 3> streams_;
 
@@ -193,6 +197,8 @@ class InFlight {
   void close_child_ends() noexcept;
   /// In the parent: the child needs no record, and so will not say that it took one.
   void note_delivered() noexcept { delivered_ = true; }
+  /// All of the record was written.
+  void note_sent() noexcept { sent_ = true; }
   /// In the forked child itself: its end of the channel. The parent's are closed.
   [[nodiscard]] platform::Channel become_child() noexcept;
   /// There, once they are its standard streams.
@@ -210,6 +216,7 @@ class InFlight {
   std::array<std::unique_ptr<StreamState>, 3> parent_streams_;
   std::array<platform::Handle, 3> child_streams_;
   bool delivered_ = false;
+  bool sent_ = false;
 };
 
 /// The processes that this one has started. Never destroyed.

@@ -10,8 +10,12 @@
 namespace multiprocessing::runtime {
 
 namespace log_detail {
-/// Records below this level go nowhere. Constant-initialized: usable before main().
+// Constant-initialized: usable before main().
+/// Records below this level go nowhere.
 extern std::atomic<Level> threshold;
+/// Something of the log was set, asked for, or a record written.
+extern std::atomic<bool> in_use;
+extern std::atomic<std::string (*)()> process_name;
 }  // namespace log_detail
 
 /// Whether a record of this level would be printed: ask before building an expensive text. One relaxed load.
@@ -31,8 +35,8 @@ inline void log(Level level, std::string_view message) noexcept {
 /// message.
 [[nodiscard]] std::string log_line(Level level, std::string_view message, std::string_view process_name);
 
-/// The name in "[INFO/Process-1] …" from now on; "MainProcess" until then.
-void set_log_process_name(std::string name);
+/// Who is asked for the name in "[INFO/Process-1] …" when such a record is written; "MainProcess" until then.
+inline void ask_for_log_process_name(std::string (*name)()) noexcept { log_detail::process_name = name; }
 
 /// What children take over.
 struct LogSettings {
@@ -41,6 +45,11 @@ struct LogSettings {
 };
 [[nodiscard]] LogSettings log_settings();
 void set_log_settings(LogSettings settings);
+/// In a new process, which seldom has a log to make for this.
+inline void take_over_log_settings(LogSettings settings) {
+  const bool usual = settings.level == Level::notset && !settings.to_stderr;
+  if (!usual || log_detail::in_use) set_log_settings(settings);
+}
 
 /// For ForkGuard: no other thread is inside the log between the two. A sink that runs is waited for, so that
 /// the child finds it whole, but not for ever: it may want a lock that the caller holds.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -38,6 +39,10 @@ struct ExceptionReport {
   ExceptionDetails details;
   std::vector<platform::FrameLocation> frames;
 };
+
+/// What `raised` frames hold; one without a body was sent by a process that had no memory left to describe
+/// its exception. Throws SerializationError.
+[[nodiscard]] ExceptionReport read_report(std::span<const std::byte> body);
 
 /// ExceptionReport::known_type for exceptions of exactly this type.
 [[nodiscard]] std::uint32_t known_type_of(const std::type_info& type) noexcept;
