@@ -1,6 +1,6 @@
 // Crash reports from a signal handler on an alternate stack. The handler may interrupt anything, so it
-// allocates nothing and asks the loader nothing: buffers are static, images come from a snapshot made
-// before. It uses the unwinder, which no standard allows there; a fault inside it comes back to the handler,
+// allocates nothing and takes no lock of the loader's: buffers are static, images come from a snapshot made
+// before or from what the loader tells without one. It uses the unwinder, which no standard allows there; a fault inside it comes back to the handler,
 // which then sends what was found so far. After the report the previous action is put back and the signal
 // takes its course: a fault by returning to the instruction, anything else by raising it again.
 // Where the unwinder cannot step over the trampoline that called the handler (LLVM's with musl on x86-64) the
@@ -16,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "code_place.hpp"
 #include "contract/fault.hpp"
 #include "error.hpp"
 #include "image_snapshot.hpp"
@@ -34,6 +36,7 @@
 namespace multiprocessing::platform {
 namespace {
 
+using posix::CodePlace;
 using posix::ImageSnapshot;
 
 constexpr std::array fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
@@ -73,7 +76,17 @@ _Unwind_Reason_Code note_frame(_Unwind_Context* context, void*) {
   return _URC_NO_REASON;
 }
 
-std::uint64_t index_of(CrashRecord& record, const ImageSnapshot::Image& image) {
+std::optional<CodePlace> place_of(std::uintptr_t address) {
+  const ImageSnapshot* images = known_images;
+  const auto* range = images != nullptr ? images->find(address) : nullptr;
+  if (range == nullptr) return posix::find_code(address);
+  const ImageSnapshot::Image& image = images->images[range->image];
+  return CodePlace{image.hash, image.base, image.path};
+}
+
+bool is_code(std::uintptr_t address) { return place_of(address).has_value(); }
+
+std::uint64_t index_of(CrashRecord& record, const CodePlace& image) {
   for (std::uint64_t i = 0; i < record.image_count; ++i) {
     if (record.images[i].hash == image.hash) return i;
   }
@@ -88,11 +101,9 @@ void add_frame(std::uintptr_t address) {
   CrashRecord& record = state.report.record;
   if (record.frame_count == record.frames.size()) return;
   CrashFrame frame{CrashFrame::no_image, address};
-  const ImageSnapshot* images = known_images;
-  if (const auto* range = images != nullptr ? images->find(address) : nullptr) {
-    const ImageSnapshot::Image& image = images->images[range->image];
-    frame.image = index_of(record, image);
-    if (frame.image != CrashFrame::no_image) frame.offset = address - image.base;
+  if (const auto image = place_of(address)) {
+    frame.image = index_of(record, *image);
+    if (frame.image != CrashFrame::no_image) frame.offset = address - image->base;
   }
   record.frames[record.frame_count++] = frame;
 }
@@ -103,14 +114,13 @@ void add_frame(std::uintptr_t address) {
 // a register.
 void add_frames_by_pointers(const posix::MachineContext& context, std::uintptr_t link) {
   constexpr std::uintptr_t widest_frame = 1024 * 1024;
-  const ImageSnapshot* images = known_images;
   std::uintptr_t below = context.stack_pointer;
   std::uintptr_t frame = context.frame_pointer;
-  while (images != nullptr && frame % sizeof(void*) == 0 && frame >= below && frame - below < widest_frame) {
+  while (frame % sizeof(void*) == 0 && frame >= below && frame - below < widest_frame) {
     std::array<std::uintptr_t, 2> kept;  // the caller's frame pointer, the return address
     std::memcpy(kept.data(), reinterpret_cast<const void*>(frame), sizeof(kept));
-    if (images->find(kept[1]) == nullptr) break;
-    if (link != 0 && link != kept[1] && images->find(link) != nullptr) add_frame(link - 1);
+    if (!is_code(kept[1])) break;
+    if (link != 0 && link != kept[1] && is_code(link)) add_frame(link - 1);
     link = 0;
     add_frame(kept[1] - 1);
     below = frame + sizeof(kept);
@@ -135,13 +145,11 @@ void add_frames(const posix::MachineContext& context) {
     for (++begin; begin != end; ++begin) add_frame(*begin);
     return;
   }
-  const ImageSnapshot* images = known_images;
-  if (images == nullptr) return;
   std::uintptr_t link = context.link_register;
-  if (images->find(pc) == nullptr) {
+  if (!is_code(pc)) {
     const std::uintptr_t caller =
         link != 0 ? link : *reinterpret_cast<const std::uintptr_t*>(context.stack_pointer);
-    if (images->find(caller) != nullptr) add_frame(caller - 1);
+    if (is_code(caller)) add_frame(caller - 1);
     link = 0;
   }
   add_frames_by_pointers(context, link);
@@ -317,7 +325,7 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   if (output == no_handle || prefix.size() > crash_prefix_capacity) {
     return Error{Condition::invalid_argument, 0, "arm_crash_reports"};
   }
-  if (known_images == nullptr) refresh_crash_images();
+  if (known_images == nullptr && !posix::prepare_to_find_code()) refresh_crash_images();
   state.output = static_cast<int>(output);
   state.prefix_size = prefix.size();
   std::copy(prefix.begin(), prefix.end(),

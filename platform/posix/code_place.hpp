@@ -1,0 +1,22 @@
+// Which image holds an address, asked in a signal handler. Leaves: linux/code_place.cpp, bsd/code_place.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace multiprocessing::platform::posix {
+
+struct CodePlace {
+  std::uint64_t hash = 0;  ///< `image_hash` of the image's key
+  std::uintptr_t base = 0;
+  std::string_view path;
+};
+
+/// Whether find_code() finds anything once this has answered true; else handlers need a snapshot. Not for
+/// handlers.
+[[nodiscard]] bool prepare_to_find_code();
+/// The image whose code holds `address`. Async-signal-safe.
+[[nodiscard]] std::optional<CodePlace> find_code(std::uintptr_t address) noexcept;
+
+}  // namespace multiprocessing::platform::posix
