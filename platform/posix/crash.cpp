@@ -1,11 +1,12 @@
 // Crash reports from a signal handler on an alternate stack. The handler may interrupt anything, so it
 // allocates nothing and takes no lock of the loader's: buffers are static, images come from a snapshot made
-// before or from what the loader tells without one. It uses the unwinder, which no standard allows there; a fault inside it comes back to the handler,
-// which then sends what was found so far. After the report the previous action is put back and the signal
-// takes its course: a fault by returning to the instruction, anything else by raising it again.
-// Where the unwinder cannot step over the trampoline that called the handler (LLVM's with musl on x86-64) the
-// report has the callers that keep a frame pointer. Stack overflow is reported for the thread that armed;
-// other threads have no alternate stack. Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
+// before or from what the loader tells without one. It uses the unwinder, which no standard allows there; a
+// fault inside it comes back to the handler, which then sends what was found so far. After the report the
+// previous action is put back and the signal takes its course: a fault by returning to the instruction,
+// anything else by raising it again. Where the unwinder cannot step over the trampoline that called the
+// handler (LLVM's with musl on x86-64) the report has the callers that keep a frame pointer. Stack overflow
+// is reported for the thread that armed; other threads have no alternate stack. Manual pages: sigaction(2),
+// sigaltstack(2), signal-safety(7).
 #include "contract/crash.hpp"
 
 #include <algorithm>

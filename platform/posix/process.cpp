@@ -8,6 +8,7 @@
 #include "contract/process.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -67,7 +68,9 @@ bool makes_sense(const LaunchRequest& request) noexcept {
   if (holds_zero(request.working_directory)) return false;
   for (const StreamBinding& binding : request.streams)
     if (binding.source == StreamBinding::Source::handle && !is_open(binding.handle)) return false;
-  return request.inherited == no_handle || (request.inherited > STDERR_FILENO && is_open(request.inherited));
+  return std::ranges::all_of(std::array{request.inherited, request.sentinel}, [](RawHandle handle) {
+    return handle == no_handle || (handle > STDERR_FILENO && is_open(handle));
+  });
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -159,11 +162,11 @@ struct WithFolder {
 };
 
 struct WithInherited {
-  RawHandle handle;
+  RawHandle handle, sentinel;
   template <class Launcher>
   error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
-    if (handle == no_handle) return {};
-    launcher.side.inherited = posix::to_fd(handle);
+    if (handle != no_handle) launcher.side.inherited[0] = posix::to_fd(handle);
+    if (sentinel != no_handle) launcher.side.inherited[1] = posix::to_fd(sentinel);
     return {};
   }
 };
@@ -223,7 +226,7 @@ Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const P
   error_code ec;
   launcher(ec, process_v2::filesystem::path(plan.executable), plan.arguments.data(), WithStreams{streams},
            WithEnvironment{plan.environment}, WithFolder{request.working_directory},
-           WithInherited{request.inherited}, WithPriority{request.priority});
+           WithInherited{request.inherited, request.sentinel}, WithPriority{request.priority});
   return std::move(launcher.started);
 }
 

@@ -21,6 +21,7 @@ struct BootstrapArguments {
   std::string program;
   platform::RawHandle channel = platform::no_handle;
   platform::ProcessIdentity parent;
+  platform::RawHandle sentinel = platform::no_handle;  ///< the parent's
 };
 
 template <class Number>
@@ -45,7 +46,8 @@ std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) 
   const bool good = take_prefix(channel, "channel=") && read_number(channel, parsed.channel) &&
                     channel.empty() && take_prefix(parent, "parent=") &&
                     read_number(parent, parsed.parent.pid) && take_prefix(parent, ":") &&
-                    read_number(parent, parsed.parent.start_time) && parent.empty();
+                    read_number(parent, parsed.parent.start_time) && take_prefix(parent, ":") &&
+                    read_number(parent, parsed.sentinel) && parent.empty();
   return good ? std::optional(parsed) : std::nullopt;
 }
 
@@ -67,7 +69,7 @@ void restore_title(const std::string& path) {
   if (!channel) refuse();
   static_cast<void>(platform::secure_standard_streams());  // a program without them runs all the same
   platform::trust_first_argument();
-  const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent);
+  const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent, arguments.sentinel);
   arm_crash_report_to(*link);
   allow_re_execution();
   restore_title(arguments.program);

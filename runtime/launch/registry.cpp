@@ -42,7 +42,11 @@ struct Registry::State {
   std::vector<std::shared_ptr<ProcessState>> abandoned;  ///< a forked child's memory of its parent's children
 };
 
-Registry::Registry() : state_(std::make_unique<State>()) {}
+namespace {
+std::atomic<bool> registry_exists{false};
+}
+
+Registry::Registry() : state_(std::make_unique<State>()) { registry_exists = true; }
 
 Registry& Registry::instance() {
   static Registry& instance = *new Registry;
@@ -161,8 +165,8 @@ void Registry::run_exit_rule() noexcept {
 void run_exit_rule() noexcept {
   runtime::exit_begun = true;
   if (auto* const prepare = runtime::prepare_exit.load()) quietly(prepare);
-  // No memory for a registry: nothing was started either.
-  quietly([] { Registry::instance().run_exit_rule(); });
+  // Most children start nothing.
+  if (registry_exists) quietly([] { Registry::instance().run_exit_rule(); });
 }
 
 }  // namespace multiprocessing::detail

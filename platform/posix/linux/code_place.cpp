@@ -1,7 +1,8 @@
-// The loader of glibc 2.35 and later finds an image without a lock, in signal handlers too; so a new process need
-// not list them all for the sake of a crash that seldom comes, and libraries that came later are known. What the
-// image is, its headers in memory say. An image without a build id, or one that was opened by a relative path, is
-// not found here. Manual pages: elf(5); the GNU C Library's manual, "Dynamic Linker Introspection".
+// The loader of glibc 2.35 and later finds an image without a lock, in signal handlers too; so a new process
+// need not list them all for the sake of a crash that seldom comes, and libraries that came later are known.
+// What the image is, its headers in memory say. An image without a build id, or one that was opened by a
+// relative path, is not found here. Manual pages: elf(5); the GNU C Library's manual, "Dynamic Linker
+// Introspection".
 #include "code_place.hpp"
 
 #include <array>

@@ -29,6 +29,14 @@ struct Watched {
   int code;
 };
 
+// One page, which is all that the bare thread touches: each more would cost a new process as much as five
+// system calls.
+struct alignas(4096) BareThread {
+  std::byte stack[4096 - 64];
+  alignas(64) Watched watched;
+};
+static_assert(sizeof(BareThread) == 4096);
+
 #if defined(__x86_64__) || defined(__aarch64__)
 constexpr bool known_processor = true;
 
@@ -117,13 +125,13 @@ Status watch_in_known_thread(Watched& watched) noexcept {
 Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept {
   if (auto failure = fault_point(Call::end_with_peer)) return *failure;
   if (!known_processor || forced("no-clone")) return Error{Condition::not_supported, 0, "clone"};
-  alignas(64) static std::byte stack[8 * 1024];
-  static Watched watched;
+  static BareThread thread;
+  Watched& watched = thread.watched;
   watched = {{{posix::to_fd(channel.get()), 0, 0}, {posix::to_fd(sentinel), POLLIN, 0}}, code};
   if (may_change_its_user() && !forced("bare-lifeline")) return watch_in_known_thread(watched);
   constexpr int shared = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
   const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
-  if (MULTIPROCESSING_CLONE(&watch, stack + sizeof stack, shared, &watched) != -1) return {};
+  if (MULTIPROCESSING_CLONE(&watch, thread.stack + sizeof thread.stack, shared, &watched) != -1) return {};
   return posix::start_error(errno, "clone");
 }
 

@@ -22,7 +22,9 @@ namespace multiprocessing::runtime {
 /// as is the parent's own exit, whichever is seen first: an unrelated process may hold a copy of the channel.
 class ParentLink {
  public:
-  ParentLink(platform::Channel channel, platform::ProcessIdentity parent);
+  /// `inherited`: a sentinel of the parent, if one was inherited.
+  ParentLink(platform::Channel channel, platform::ProcessIdentity parent,
+             platform::RawHandle inherited = platform::no_handle);
   /// With a sentinel of the parent that somebody has already; it may be empty.
   ParentLink(platform::Channel channel, platform::ProcessIdentity parent, platform::Handle sentinel) noexcept;
 
