@@ -132,6 +132,8 @@ function(mp_apply_variant target variant)
     target_link_options(${target} PRIVATE -fuse-ld=gold -Wl,--icf=all -Wl,--gc-sections)
   elseif(variant STREQUAL "stripped")
     target_link_options(${target} PRIVATE -s)
+  elseif(variant STREQUAL "no-build-id")
+    target_link_options(${target} PRIVATE -Wl,--build-id=none)  # the last one counts
   elseif(NOT variant STREQUAL "default")
     message(FATAL_ERROR "${target}: unknown link variant '${variant}'")
   endif()

@@ -13,8 +13,8 @@ struct CodePlace {
   std::string_view path;
 };
 
-/// Whether find_code() finds anything once this has answered true; else handlers need a snapshot. Not for
-/// handlers.
+/// Whether find_code() finds this program's own code once this has answered true; else handlers need a
+/// snapshot. Not for handlers.
 [[nodiscard]] bool prepare_to_find_code();
 /// The image whose code holds `address`. Async-signal-safe.
 [[nodiscard]] std::optional<CodePlace> find_code(std::uintptr_t address) noexcept;

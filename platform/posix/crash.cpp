@@ -58,6 +58,7 @@ struct State {
   std::array<struct sigaction, fatal_signals.size()> previous = {};
   std::atomic<pthread_t> reporter = {};  // the first thread that crashed
   std::atomic<bool> reported = false;
+  int signal = 0;  // of the crash
   std::array<std::uintptr_t, CrashRecord::frame_capacity + own_frames> addresses = {};
   std::atomic<std::size_t> address_count = 0;
   posix::MachineContext context;  // of the crash
@@ -77,10 +78,12 @@ _Unwind_Reason_Code note_frame(_Unwind_Context* context, void*) {
   return _URC_NO_REASON;
 }
 
+// The loader knows what is there now; the snapshot what the loader is not asked about, or has no name for.
 std::optional<CodePlace> place_of(std::uintptr_t address) {
+  if (const auto found = posix::find_code(address)) return found;
   const ImageSnapshot* images = known_images;
   const auto* range = images != nullptr ? images->find(address) : nullptr;
-  if (range == nullptr) return posix::find_code(address);
+  if (range == nullptr) return std::nullopt;
   const ImageSnapshot::Image& image = images->images[range->image];
   return CodePlace{image.hash, image.base, image.path};
 }
@@ -101,12 +104,12 @@ std::uint64_t index_of(CrashRecord& record, const CodePlace& image) {
 void add_frame(std::uintptr_t address) {
   CrashRecord& record = state.report.record;
   if (record.frame_count == record.frames.size()) return;
-  CrashFrame frame{CrashFrame::no_image, address};
+  CrashFrame& frame = record.frames[record.frame_count++];
+  frame = {CrashFrame::no_image, address};  // and stays that, should the lines below fault
   if (const auto image = place_of(address)) {
     frame.image = index_of(record, *image);
     if (frame.image != CrashFrame::no_image) frame.offset = address - image->base;
   }
-  record.frames[record.frame_count++] = frame;
 }
 
 // The callers by their frame pointers: each points to the caller's, with the return address above it. Who
@@ -191,6 +194,7 @@ void send_report() {
 void begin_report(const siginfo_t& info, const void* context) {
   CrashRecord& record = state.report.record;
   record.magic = CrashRecord::expected_magic;
+  state.signal = info.si_signo;
   record.code = info.si_signo;
   record.sub_code = info.si_code;
   record.fault_address = was_sent(info.si_code) ? 0 : reinterpret_cast<std::uintptr_t>(info.si_addr);
@@ -225,6 +229,8 @@ void handle_fatal_signal(int signal, siginfo_t* info, void* context) {
       finish_report();
     } else if (::pthread_equal(nobody, self) != 0) {  // a fault of the lines above
       finish_report();
+      put_back(state.signal);  // the process shall die of what it crashed of
+      ::raise(state.signal);
     } else {
       wait_for_reporter();
     }
@@ -326,7 +332,7 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   if (output == no_handle || prefix.size() > crash_prefix_capacity) {
     return Error{Condition::invalid_argument, 0, "arm_crash_reports"};
   }
-  if (known_images == nullptr && !posix::prepare_to_find_code()) refresh_crash_images();
+  if (!posix::prepare_to_find_code() && known_images == nullptr) refresh_crash_images();
   state.output = static_cast<int>(output);
   state.prefix_size = prefix.size();
   std::copy(prefix.begin(), prefix.end(),

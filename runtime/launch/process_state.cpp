@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "check_options.hpp"
-#include "contract/capabilities.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
 #include "launch/child_main.hpp"
@@ -156,7 +155,6 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
     const auto streams = open_streams(in_flight);
     runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop, deadline};
     request.settings.wants_result = wants_result;
-    request.settings.says_running = !platform::capabilities().tells_unread;
     request.settings.start_method =
         *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
     launched(strategy.start(request), in_flight, wants_result);
@@ -173,9 +171,8 @@ void ProcessState::start(runtime::Subject& subject, bool wants_result, const Sto
 void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) {
   const std::scoped_lock lock(registry_mutex());
   took_record_ = wants_result || in_flight.delivered_;  // without a result a call has failed, in any case
-  was_sent_record_ = in_flight.sent_;
-  Registry::instance().add(shared_from_this());  // first: a child without its channel ends by itself
-  if (wants_result) ++pins_;                     // until done_reading()
+  Registry::instance().add(shared_from_this());         // first: a child without its channel ends by itself
+  if (wants_result) ++pins_;                            // until done_reading()
   child_ = std::move(child);
   control_ = std::move(in_flight.parent_end_);
   control_open_ = true;
@@ -233,7 +230,6 @@ bool ProcessState::refresh() {
   status_ = child_.poll();
   if (!status_) return false;
   read_reports();  // what it sent between the first look and its end
-  if (left_nothing_unread()) took_record_ = true;
   ended_by_itself_ = status_->kind == platform::ExitStatus::Kind::exited;
   // Nobody can say what its code means.
   if (ended_by_itself_ && !took_record_) status_->kind = platform::ExitStatus::Kind::unknown;
@@ -242,12 +238,6 @@ bool ProcessState::refresh() {
   if (pins_ == 0) control_.close();
   Registry::instance().remove(this);
   return true;
-}
-
-// Whoever was sent a request besides the record may have left that.
-bool ProcessState::left_nothing_unread() const noexcept {
-  return was_sent_record_ && platform::capabilities().tells_unread &&
-         (was_sent_request_ || !control_.left_unread());
 }
 
 bool ProcessState::only_its_word_is_missing() const noexcept {
@@ -377,9 +367,8 @@ void ProcessState::send(platform::StopSignal signal, const char* member) {
 
 void ProcessState::request_stop() noexcept {
   // A child that reads nothing gets no second request: terminate and kill are for that.
-  if (!control_open_) return;
-  was_sent_request_ = true;
-  static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
+  if (control_open_)
+    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
 }
 
 void ProcessState::stop(Duration grace, const StopToken& stop) {

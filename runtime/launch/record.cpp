@@ -61,7 +61,7 @@ void deliver_record(platform::ChildProcess& child, const detail::Encoder& record
   const auto sent = send_record(request.in_flight.parent_end(),
                                 launched_by_another ? platform::no_handle : child.sentinel(), record,
                                 request.deadline, wakeup.get());
-  if (sent) return request.in_flight.note_sent();
+  if (sent) return;
   const bool ended = sent.error().condition == platform::Condition::broken;
   // A child that ended before it read all of it is a child that ended: its exit code tells how. The channel
   // breaks a moment before the end is known, and a kill in between would take the place of that code.

@@ -83,7 +83,7 @@ int run_from_record(const std::shared_ptr<ParentLink>& link, bool forked,
     settings = read_settings(decoder);
     self().become(settings, link, forked);
     // One who waits for a result learns it with that, and is not to be woken before.
-    if (!settings.wants_result && settings.says_running)
+    if (!settings.wants_result)
       static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
     if (begin) begin();
     apply_setup(settings.setup);

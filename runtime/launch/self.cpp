@@ -137,16 +137,23 @@ std::optional<std::string> Self::parent_name() const {
 }
 
 void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> link, bool forked) {
-  // A new state, because in a forked child the old one's mutex may be held by a thread that is not here.
-  auto state = std::make_unique<State>();
-  state->name = settings.name;
-  state->lineage = settings.lineage;
-  state->daemon = settings.daemon;
-  state->authkey = settings.authkey;
-  state->parent_name = settings.parent_name;
+  // In a forked child the old state's mutex may be held by a thread that is not here. In another child a
+  // thread of a static object may just be asking for the name.
+  if (forked) {
+    auto fresh = std::make_unique<State>();
+    abandoned_.push_back(std::move(state_));
+    state_ = std::move(fresh);
+  }
+  {
+    const std::scoped_lock lock(state_->mutex);
+    state_->name = settings.name;
+    state_->lineage = settings.lineage;
+    state_->children = 0;
+    state_->daemon = settings.daemon;
+    state_->authkey = settings.authkey;
+    state_->parent_name = settings.parent_name;
+  }
   if (link_) link_->abandon();
-  if (forked) abandoned_.push_back(std::move(state_));
-  state_ = std::move(state);
   link_ = std::move(link);
   stop_ = StopSource();
   forked_ = forked;

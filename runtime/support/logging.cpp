@@ -94,7 +94,7 @@ class Turn {
 /// Where records go, besides the threshold. Made at first use, never destroyed: static destructors log, too.
 class LogState {
  public:
-  LogState() noexcept { log_detail::in_use = true; }
+  LogState() { log_detail::in_use = true; }
 
   std::mutex mutex;
   Level level = Level::notset;

@@ -101,14 +101,18 @@ extern "C" void* watch_as_known_thread(void* watched) noexcept {
 }
 
 // To map a stack and to unmap it costs as much as the thread itself. A program whose thread-local storage
-// does not fit into this one has a thread of its own stack.
+// does not fit into this one has a thread with a stack of its own. The C library may leave two kilobytes
+// below that storage, where a signal's frame alone needs more, and there is no guard: so it does not know of
+// the reserve.
 Status watch_in_known_thread(Watched& watched) noexcept {
-  alignas(64) static std::byte stack[64 * 1024];
+  constexpr std::size_t reserve = 16 * 1024;
+  alignas(64) static std::byte stack[192 * 1024];  // PTHREAD_STACK_MIN is 128 KiB on some processors
+  if (MULTIPROCESSING_LARGE_THREADS) return Error{Condition::not_supported, 0, "pthread_create"};
   pthread_attr_t attributes;
   if (const int failure = pthread_attr_init(&attributes))
     return posix::start_error(failure, "pthread_attr_init");
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  int failure = pthread_attr_setstack(&attributes, stack, sizeof stack);
+  int failure = pthread_attr_setstack(&attributes, stack + reserve, sizeof stack - reserve);
   if (failure == 0) {
     const posix::AllSignalsBlocked blocked;  // the new thread inherits the mask
     pthread_t thread;

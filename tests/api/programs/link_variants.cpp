@@ -1,12 +1,14 @@
-// ctest: variants=static,static-pie,no-pie,lto,icf,stripped
+// ctest: variants=static,static-pie,no-pie,lto,icf,stripped,no-build-id
 // Function identity however the program is linked: functions that are the same code, lambdas, members and
 // templates each run as themselves in a child that is executed anew, and exceptions and crashes are told.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 
+#include "test_support/abilities.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
@@ -27,6 +29,8 @@ struct Point {
   [[nodiscard]] int sum() const { return x + y; }
 };
 void fail() { throw std::out_of_range("far out"); }
+[[gnu::noinline]] void crash_here(volatile int* nowhere) { *nowhere = 1; }
+void crash() { crash_here(nullptr); }
 
 int failures = 0;
 void check(bool good, const char* what) {
@@ -55,6 +59,20 @@ void check_failures(mp::Context& context) {
   }
 }
 
+/// Where the program crashed is known, by the function's name or, where it was stripped of that, the
+/// program's.
+void check_crash(mp::Context& context, const std::string& program) {
+  if (!mp::test_support::names_crashes()) return;
+  try {
+    context.call(crash);
+    check(false, "a crash");
+  } catch (const mp::ProcessExitedException& exited) {
+    const std::string text = exited.what();
+    check(text.find("crash_here") != std::string::npos || text.find(program + " + 0x") != std::string::npos,
+          text.c_str());
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,6 +80,7 @@ int main(int argc, char** argv) {
   for (const auto& method : mp::get_all_start_methods()) {
     check_calls(mp::get_context(method));
     check_failures(mp::get_context(method));
+    check_crash(mp::get_context(method), std::filesystem::path(argv[0]).filename().string());
   }
   return mp::test_support::verdict(failures == 0 ? 0 : 1);
 }

@@ -153,8 +153,8 @@ struct ProcessIdentity {
 
 /// From now on this process ends with `code`, as by end_now(), when the other end of the channel is closed or
 /// `sentinel` is ready (no_handle: the channel alone). Both must stay open for the life of the process. Once
-/// in a process; costs it less than a thread. Errors: not_supported, out_of_processes, out_of_memory: a
-/// thread has to watch then.
+/// in a process; costs it less than run_in_background(). Errors: not_supported, out_of_processes,
+/// out_of_memory: a thread has to watch then.
 [[nodiscard]] Status end_with_peer(const Channel& channel, RawHandle sentinel, int code) noexcept;
 
 /// Keeps Ctrl-C from ending this process: the interrupt waits for ever. Threads that it starts later keep it,

@@ -118,8 +118,6 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result);
   bool refresh();
   [[nodiscard]] bool only_its_word_is_missing() const noexcept;
-  /// It has ended, and had read all that it was sent.
-  [[nodiscard]] bool left_nothing_unread() const noexcept;
   bool settle(platform::Deadline deadline = platform::Deadline::never());
   void read_reports();
   void take_report(runtime::Frame frame);
@@ -159,9 +157,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   runtime::FrameReader reader_;
   runtime::ChildReport report_;
   std::optional<platform::ExitStatus> status_;
-  bool took_record_ = false;  ///< the child has read what it should run
-  bool was_sent_record_ = false;
-  bool was_sent_request_ = false;
+  bool took_record_ = false;      ///< the child has read what it should run
   bool ended_by_itself_ = false;  ///< it has ended with a code of its own
   std::array<std::optional<ByteStream>, 3> streams_;
 
@@ -197,8 +193,6 @@ class InFlight {
   void close_child_ends() noexcept;
   /// In the parent: the child needs no record, and so will not say that it took one.
   void note_delivered() noexcept { delivered_ = true; }
-  /// All of the record was written.
-  void note_sent() noexcept { sent_ = true; }
   /// In the forked child itself: its end of the channel. The parent's are closed.
   [[nodiscard]] platform::Channel become_child() noexcept;
   /// There, once they are its standard streams.
@@ -216,7 +210,6 @@ class InFlight {
   std::array<std::unique_ptr<StreamState>, 3> parent_streams_;
   std::array<platform::Handle, 3> child_streams_;
   bool delivered_ = false;
-  bool sent_ = false;
 };
 
 /// The processes that this one has started. Never destroyed.

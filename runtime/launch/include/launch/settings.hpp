@@ -36,7 +36,6 @@ struct ChildSettings {
   std::string parent_name;
   std::uint64_t memory_limit = 0;  ///< bytes; 0: none
   bool wants_result = false;       ///< the parent waits for what the target returns
-  bool says_running = true;        ///< else the parent's channel tells whether the record was read
   OwnSetup setup;
   TargetRecord target;
 };

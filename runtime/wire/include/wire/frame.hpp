@@ -20,7 +20,7 @@ enum class FrameKind : std::uint32_t {
   finished = 3,   ///< child → parent: run() returned; the bytes of its result
   raised = 4,     ///< child → parent: an exception escaped; an ExceptionReport, or no body
   crashed = 5,    ///< child → parent: a platform::CrashRecord, written by a signal handler
-  running = 6,    ///< child → parent: it has read the bootstrap, if the channel does not tell; no body
+  running = 6,    ///< child → parent: it has read the bootstrap, and nobody waits for its result; no body
   handles = 7,    ///< parent → child: how many handles follow (32 bits), for the record that comes next
 };
 
