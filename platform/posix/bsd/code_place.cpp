@@ -4,6 +4,7 @@
 namespace multiprocessing::platform::posix {
 
 bool prepare_to_find_code() { return false; }
+bool may_be_stub(std::uintptr_t) noexcept { return true; }
 std::optional<CodePlace> find_code(std::uintptr_t) noexcept { return std::nullopt; }
 
 }  // namespace multiprocessing::platform::posix

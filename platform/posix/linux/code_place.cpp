@@ -98,6 +98,13 @@ std::optional<CodePlace> find_code(std::uintptr_t address) noexcept {
   return place;
 }
 
+bool may_be_stub(std::uintptr_t address) noexcept {
+  dl_find_object found;
+  if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return true;
+  const char* const path = found.dlfo_link_map->l_name;
+  return path == nullptr || *path == '\0';
+}
+
 bool prepare_to_find_code() {
   if (forced("no-find-object")) return false;
   if (program == nullptr) program = new std::string(executable_name());  // one for each process, never freed
@@ -105,6 +112,7 @@ bool prepare_to_find_code() {
 }
 #else
 bool prepare_to_find_code() { return false; }
+bool may_be_stub(std::uintptr_t) noexcept { return true; }
 std::optional<CodePlace> find_code(std::uintptr_t) noexcept { return std::nullopt; }
 #endif
 
