@@ -15,7 +15,7 @@ set(mp_way_to_the_target
   launch/freeze_support launch/child_main launch/recorded_child launch/self launch/identity launch/registry
   wire/frame wire/archive wire/handles support/stop_token
   linux/executable linux/executable_file posix/channel posix/descriptor posix/error posix/handle posix/console
-  posix/identity linux/pidfd posix/crash linux/code_place posix/image elf/mapped_images elf/notes contract/image_hash
+  posix/identity linux/pidfd posix/crash posix/image elf/mapped_images elf/notes contract/image_hash
   posix/call_traced libstdcxx/throw_witness posix/system posix/wait linux/lifeline
   context/context support/logging wire/exception_report)
 function(mp_order_objects result)

@@ -13,12 +13,10 @@ std::uint64_t mix(std::uint64_t hash, const void* data, std::size_t size) noexce
 
 }  // namespace
 
-std::uint64_t image_hash(std::span<const std::byte> id, std::string_view name) noexcept {
-  const std::uint64_t of_id = mix(0xcbf29ce484222325u, id.data(), id.size());
-  const std::uint64_t hash = mix(of_id, name.data(), name.size());
+std::uint64_t image_hash(const ImageKey& key) noexcept {
+  const std::uint64_t id = mix(0xcbf29ce484222325u, key.id.data(), key.id.size());
+  const std::uint64_t hash = mix(id, key.name.data(), key.name.size());
   return hash == 0 ? 1 : hash;
 }
-
-std::uint64_t image_hash(const ImageKey& key) noexcept { return image_hash(key.id, key.name); }
 
 }  // namespace multiprocessing::platform

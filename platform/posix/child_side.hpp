@@ -18,7 +18,7 @@ struct ChildSide {
   char* const* environment = nullptr;
   const char* directory = nullptr;            ///< nullptr: where the parent is
   std::array<int, 3> streams = {-1, -1, -1};  ///< -1: as in the parent; never another standard stream
-  std::array<int, 2> inherited = {-1, -1};    ///< keep their numbers
+  int inherited = -1;                         ///< keeps its number
   int niceness = 0;
   bool set_niceness = false;
   int descriptor_bound = 0;  ///< no descriptor is as high, where nobody lists them

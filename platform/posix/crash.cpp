@@ -1,12 +1,11 @@
 // Crash reports from a signal handler on an alternate stack. The handler may interrupt anything, so it
-// allocates nothing and takes no lock of the loader's: buffers are static, images come from a snapshot made
-// before or from what the loader tells without one. It uses the unwinder, which no standard allows there; a
-// fault inside it comes back to the handler, which then sends what was found so far. After the report the
-// previous action is put back and the signal takes its course: a fault by returning to the instruction,
-// anything else by raising it again. Where the unwinder cannot step over the trampoline that called the
-// handler (LLVM's with musl on x86-64) the report has the callers that keep a frame pointer. Stack overflow
-// is reported for the thread that armed; other threads have no alternate stack. Manual pages: sigaction(2),
-// sigaltstack(2), signal-safety(7).
+// allocates nothing and asks the loader nothing: buffers are static, images come from a snapshot made
+// before. It uses the unwinder, which no standard allows there; a fault inside it comes back to the handler,
+// which then sends what was found so far. After the report the previous action is put back and the signal
+// takes its course: a fault by returning to the instruction, anything else by raising it again.
+// Where the unwinder cannot step over the trampoline that called the handler (LLVM's with musl on x86-64) the
+// report has the callers that keep a frame pointer. Stack overflow is reported for the thread that armed;
+// other threads have no alternate stack. Manual pages: sigaction(2), sigaltstack(2), signal-safety(7).
 #include "contract/crash.hpp"
 
 #include <algorithm>
@@ -17,7 +16,6 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,7 +25,6 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#include "code_place.hpp"
 #include "contract/fault.hpp"
 #include "error.hpp"
 #include "image_snapshot.hpp"
@@ -37,7 +34,6 @@
 namespace multiprocessing::platform {
 namespace {
 
-using posix::CodePlace;
 using posix::ImageSnapshot;
 
 constexpr std::array fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
@@ -58,7 +54,6 @@ struct State {
   std::array<struct sigaction, fatal_signals.size()> previous = {};
   std::atomic<pthread_t> reporter = {};  // the first thread that crashed
   std::atomic<bool> reported = false;
-  int signal = 0;  // of the crash
   std::array<std::uintptr_t, CrashRecord::frame_capacity + own_frames> addresses = {};
   std::atomic<std::size_t> address_count = 0;
   posix::MachineContext context;  // of the crash
@@ -78,19 +73,7 @@ _Unwind_Reason_Code note_frame(_Unwind_Context* context, void*) {
   return _URC_NO_REASON;
 }
 
-// The loader knows what is there now; the snapshot what the loader is not asked about, or has no name for.
-std::optional<CodePlace> place_of(std::uintptr_t address) {
-  if (const auto found = posix::find_code(address)) return found;
-  const ImageSnapshot* images = known_images;
-  const auto* range = images != nullptr ? images->find(address) : nullptr;
-  if (range == nullptr) return std::nullopt;
-  const ImageSnapshot::Image& image = images->images[range->image];
-  return CodePlace{image.hash, image.base, image.path};
-}
-
-bool is_code(std::uintptr_t address) { return place_of(address).has_value(); }
-
-std::uint64_t index_of(CrashRecord& record, const CodePlace& image) {
+std::uint64_t index_of(CrashRecord& record, const ImageSnapshot::Image& image) {
   for (std::uint64_t i = 0; i < record.image_count; ++i) {
     if (record.images[i].hash == image.hash) return i;
   }
@@ -106,9 +89,11 @@ void add_frame(std::uintptr_t address) {
   if (record.frame_count == record.frames.size()) return;
   CrashFrame& frame = record.frames[record.frame_count++];
   frame = {CrashFrame::no_image, address};  // and stays that, should the lines below fault
-  if (const auto image = place_of(address)) {
-    frame.image = index_of(record, *image);
-    if (frame.image != CrashFrame::no_image) frame.offset = address - image->base;
+  const ImageSnapshot* images = known_images;
+  if (const auto* range = images != nullptr ? images->find(address) : nullptr) {
+    const ImageSnapshot::Image& image = images->images[range->image];
+    frame.image = index_of(record, image);
+    if (frame.image != CrashFrame::no_image) frame.offset = address - image.base;
   }
 }
 
@@ -118,13 +103,14 @@ void add_frame(std::uintptr_t address) {
 // a register.
 void add_frames_by_pointers(const posix::MachineContext& context, std::uintptr_t link) {
   constexpr std::uintptr_t widest_frame = 1024 * 1024;
+  const ImageSnapshot* images = known_images;
   std::uintptr_t below = context.stack_pointer;
   std::uintptr_t frame = context.frame_pointer;
-  while (frame % sizeof(void*) == 0 && frame >= below && frame - below < widest_frame) {
+  while (images != nullptr && frame % sizeof(void*) == 0 && frame >= below && frame - below < widest_frame) {
     std::array<std::uintptr_t, 2> kept;  // the caller's frame pointer, the return address
     std::memcpy(kept.data(), reinterpret_cast<const void*>(frame), sizeof(kept));
-    if (!is_code(kept[1])) break;
-    if (link != 0 && link != kept[1] && is_code(link)) add_frame(link - 1);
+    if (images->find(kept[1]) == nullptr) break;
+    if (link != 0 && link != kept[1] && images->find(link) != nullptr) add_frame(link - 1);
     link = 0;
     add_frame(kept[1] - 1);
     below = frame + sizeof(kept);
@@ -149,11 +135,13 @@ void add_frames(const posix::MachineContext& context) {
     for (++begin; begin != end; ++begin) add_frame(*begin);
     return;
   }
+  const ImageSnapshot* images = known_images;
+  if (images == nullptr) return;
   std::uintptr_t link = context.link_register;
-  if (!is_code(pc)) {
+  if (images->find(pc) == nullptr) {
     const std::uintptr_t caller =
         link != 0 ? link : *reinterpret_cast<const std::uintptr_t*>(context.stack_pointer);
-    if (is_code(caller)) add_frame(caller - 1);
+    if (images->find(caller) != nullptr) add_frame(caller - 1);
     link = 0;
   }
   add_frames_by_pointers(context, link);
@@ -194,7 +182,6 @@ void send_report() {
 void begin_report(const siginfo_t& info, const void* context) {
   CrashRecord& record = state.report.record;
   record.magic = CrashRecord::expected_magic;
-  state.signal = info.si_signo;
   record.code = info.si_signo;
   record.sub_code = info.si_code;
   record.fault_address = was_sent(info.si_code) ? 0 : reinterpret_cast<std::uintptr_t>(info.si_addr);
@@ -229,8 +216,6 @@ void handle_fatal_signal(int signal, siginfo_t* info, void* context) {
       finish_report();
     } else if (::pthread_equal(nobody, self) != 0) {  // a fault of the lines above
       finish_report();
-      put_back(state.signal);  // the process shall die of what it crashed of
-      ::raise(state.signal);
     } else {
       wait_for_reporter();
     }
@@ -332,7 +317,7 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   if (output == no_handle || prefix.size() > crash_prefix_capacity) {
     return Error{Condition::invalid_argument, 0, "arm_crash_reports"};
   }
-  if (!posix::prepare_to_find_code() && known_images == nullptr) refresh_crash_images();
+  if (known_images == nullptr) refresh_crash_images();
   state.output = static_cast<int>(output);
   state.prefix_size = prefix.size();
   std::copy(prefix.begin(), prefix.end(),

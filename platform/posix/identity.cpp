@@ -4,7 +4,6 @@
 // pidfd_open(2). That the system cannot be asked for lack of a descriptor does not make a process another.
 #include <atomic>
 #include <cerrno>
-#include <climits>
 #include <cstdint>
 
 #include <pthread.h>
@@ -12,7 +11,6 @@
 
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
-#include "descriptor.hpp"
 #include "process_table.hpp"
 #include "sentinel.hpp"
 
@@ -73,15 +71,6 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity, bool made_us) noex
   if (identity.start_time == 0 || *now == identity) return sentinel;
   if (now->start_time == 0) return Error{Condition::not_supported, ENOSYS, "identify"};
   return gone;
-}
-
-Result<Handle> adopt_sentinel(RawHandle inherited) noexcept {
-  if (auto failure = fault_point(Call::open_sentinel)) return *failure;
-  if (inherited <= STDERR_FILENO || inherited >= INT_MAX)
-    return Error{Condition::invalid_argument, EBADF, "adopt_sentinel"};
-  const int fd = posix::to_fd(inherited);
-  if (auto status = posix::close_on_exec(fd); !status) return status.error();
-  return Handle(inherited);
 }
 
 }  // namespace multiprocessing::platform

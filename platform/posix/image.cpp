@@ -13,7 +13,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "contract/fault.hpp"
 #include "contract/handle.hpp"
@@ -38,10 +37,10 @@ ImageKey key_of(const MappedImage& image, const std::string& path) {
 }
 
 template <class Number>
-void append(FileIdentity& identity, Number number) noexcept {
+void append_bytes(std::vector<std::byte>& bytes, Number number) {
   const auto value = static_cast<std::uint64_t>(number);
-  std::memcpy(identity.bytes.data() + identity.size, &value, sizeof value);
-  identity.size += sizeof value;
+  const auto* first = reinterpret_cast<const std::byte*>(&value);
+  bytes.insert(bytes.end(), first, first + sizeof(value));
 }
 
 // The systems disagree on the name of the time of last change.
@@ -55,12 +54,11 @@ const timespec& change_time(const Stat& status) {
 }
 
 // Opens before it asks: an emulator shows its guest's executable to open() and itself to stat().
-bool file_status(const char* file, struct stat& status) noexcept {
-  const int descriptor = ::open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return ::stat(file, &status) == 0;
-  const bool known = ::fstat(descriptor, &status) == 0;
-  ::close(descriptor);
-  return known;
+bool file_status(const std::string& file, struct stat& status) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return ::stat(file.c_str(), &status) == 0;
+  const Handle owner(descriptor);
+  return ::fstat(descriptor, &status) == 0;
 }
 
 bool contains(const MappedImage& image, std::uintptr_t address) {
@@ -77,31 +75,24 @@ bool has_name(const MappedImage& image, const std::string& name) {
 
 }  // namespace
 
-FileIdentity file_identity(const char* file) noexcept {
-  FileIdentity identity{{static_cast<std::byte>(ImageIdKind::file_identity)}};
-  struct stat status = {};
-  if (!file_status(file, status)) return identity;
-  append(identity, status.st_dev);
-  append(identity, status.st_ino);
-  append(identity, status.st_size);
-  append(identity, change_time(status).tv_sec);
-  append(identity, change_time(status).tv_nsec);
-  return identity;
-}
-
 ImageKey make_image_key(std::span<const std::byte> build_id, const std::string& path,
                         const std::string& file) {
   ImageKey key;
   key.name = base_name(path);
-  if (build_id.empty()) {
-    const FileIdentity identity = file_identity(file.c_str());
-    key.id.assign(identity.bytes.begin(),
-                  identity.bytes.begin() + static_cast<std::ptrdiff_t>(identity.size));
+  if (!build_id.empty()) {
+    key.id.push_back(static_cast<std::byte>(ImageIdKind::build_id));
+    key.id.insert(key.id.end(), build_id.begin(), build_id.end());
     return key;
   }
-  key.id.reserve(1 + build_id.size());
-  key.id.push_back(static_cast<std::byte>(ImageIdKind::build_id));
-  key.id.insert(key.id.end(), build_id.begin(), build_id.end());
+  key.id.push_back(static_cast<std::byte>(ImageIdKind::file_identity));
+  struct stat status = {};
+  if (file_status(file, status)) {
+    append_bytes(key.id, status.st_dev);
+    append_bytes(key.id, status.st_ino);
+    append_bytes(key.id, status.st_size);
+    append_bytes(key.id, change_time(status).tv_sec);
+    append_bytes(key.id, change_time(status).tv_nsec);
+  }
   return key;
 }
 
@@ -114,7 +105,7 @@ ImageSnapshot ImageSnapshot::take() {
     for (const Segment& segment : image.segments) {
       if (segment.executable) snapshot.ranges.push_back({segment.begin, segment.end, snapshot.images.size()});
     }
-    // The loader's own path will do where it is whole: a child may take a snapshot when it starts, and has no
+    // The loader's own path will do where it is whole: a child takes a snapshot when it starts, and has no
     // time to follow every symbolic link.
     // What has no folder is no file: the kernel's own library.
     const bool whole =

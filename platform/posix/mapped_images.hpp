@@ -2,7 +2,6 @@
 // each ELF system), macos/.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -64,14 +63,6 @@ bool visit_mapped_images(Visitor&& visitor) {
 
 /// Adds the source line of an address of this process, where debug information and a reader of it exist.
 void add_source_line(const void* address, Symbol& symbol);
-
-/// An ImageKey's id of an image that has no build id: its kind alone if the file cannot be asked about.
-struct FileIdentity {
-  std::array<std::byte, 1 + 5 * sizeof(std::uint64_t)> bytes;
-  std::size_t size = 1;
-};
-/// Async-signal-safe.
-[[nodiscard]] FileIdentity file_identity(const char* file) noexcept;
 
 /// The key of an image whose file is `path`: by its build id, else by what the system says of `file`.
 [[nodiscard]] ImageKey make_image_key(std::span<const std::byte> build_id, const std::string& path,

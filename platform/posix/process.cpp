@@ -8,7 +8,6 @@
 #include "contract/process.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -68,9 +67,7 @@ bool makes_sense(const LaunchRequest& request) noexcept {
   if (holds_zero(request.working_directory)) return false;
   for (const StreamBinding& binding : request.streams)
     if (binding.source == StreamBinding::Source::handle && !is_open(binding.handle)) return false;
-  return std::ranges::all_of(std::array{request.inherited, request.sentinel}, [](RawHandle handle) {
-    return handle == no_handle || (handle > STDERR_FILENO && is_open(handle));
-  });
+  return request.inherited == no_handle || (request.inherited > STDERR_FILENO && is_open(request.inherited));
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -162,11 +159,11 @@ struct WithFolder {
 };
 
 struct WithInherited {
-  RawHandle handle, sentinel;
+  RawHandle handle;
   template <class Launcher>
   error_code on_setup(Launcher& launcher, const process_v2::filesystem::path&, const char* const*) const {
-    if (handle != no_handle) launcher.side.inherited[0] = posix::to_fd(handle);
-    if (sentinel != no_handle) launcher.side.inherited[1] = posix::to_fd(sentinel);
+    if (handle == no_handle) return {};
+    launcher.side.inherited = posix::to_fd(handle);
     return {};
   }
 };
@@ -226,7 +223,7 @@ Result<posix::StartedChild> launch_planned(const LaunchRequest& request, const P
   error_code ec;
   launcher(ec, process_v2::filesystem::path(plan.executable), plan.arguments.data(), WithStreams{streams},
            WithEnvironment{plan.environment}, WithFolder{request.working_directory},
-           WithInherited{request.inherited, request.sentinel}, WithPriority{request.priority});
+           WithInherited{request.inherited}, WithPriority{request.priority});
   return std::move(launcher.started);
 }
 

@@ -57,13 +57,6 @@ Result<Handle> open_sentinel(const ProcessIdentity&, bool) noexcept {
   return not_supported("open_sentinel");
 }
 
-RawHandle own_sentinel() noexcept { return no_handle; }
-
-Result<Handle> adopt_sentinel(RawHandle) noexcept {
-  if (const auto fault = fault_point(Call::open_sentinel)) return *fault;
-  return not_supported("adopt_sentinel");
-}
-
 Status end_with_peer(const Channel&, RawHandle, int) noexcept {
   if (const auto fault = fault_point(Call::end_with_peer)) return *fault;
   return not_supported("end_with_peer");

@@ -1,11 +1,11 @@
 // Starting programs: CreateProcessW through our launcher (launcher.hpp), set up by initializers.
 //
 // Windows inherits handles by a mark on each handle, which any other thread that starts a program would take
-// along. So the standard streams are duplicated inheritable, and what is inherited is marked, only under a
-// lock of the process and only for the length of the call, and a list in the child's attributes names exactly
-// these. A child that ends with its parent is born into the parent's job (job.hpp); where the system cannot
-// do that, or refuses it, it is born suspended and put there before it runs, or else does not run at all. It
-// leads a process group of its own, so that a CTRL_BREAK reaches it alone.
+// along. So the standard streams are duplicated inheritable, and `inherited` is marked, only under a lock of
+// the process and only for the length of the call, and a list in the child's attributes names exactly these.
+// A child that ends with its parent is born into the parent's job (job.hpp); where the system cannot do that,
+// or refuses it, it is born suspended and put there before it runs, or else does not run at all. It leads a
+// process group of its own, so that a CTRL_BREAK reaches it alone.
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cwchar>
@@ -69,7 +69,7 @@ class AttributeList {
 /// Marks a handle inheritable while it lives, and leaves it as it was.
 class MarkedInheritable {
  public:
-  MarkedInheritable(RawHandle handle) noexcept : handle_(handle) {}
+  explicit MarkedInheritable(RawHandle handle) noexcept : handle_(handle) {}
   MarkedInheritable(const MarkedInheritable&) = delete;
   MarkedInheritable& operator=(const MarkedInheritable&) = delete;
   ~MarkedInheritable() {
@@ -95,13 +95,11 @@ class MarkedInheritable {
 class InheritedHandles {
  public:
   InheritedHandles(const LaunchRequest& request, AttributeList& attributes) noexcept
-      : request_(request), attributes_(attributes), marked_{request.inherited, request.sentinel} {}
+      : request_(request), attributes_(attributes), marked_(request.inherited) {}
 
   Status prepare() {
-    for (MarkedInheritable& marked : marked_)
-      if (auto status = marked.mark(); !status) return status;
-    for (const RawHandle handle : {request_.inherited, request_.sentinel})
-      if (handle != no_handle) list_.push_back(native(handle));
+    if (auto status = marked_.mark(); !status) return status;
+    if (request_.inherited != no_handle) list_.push_back(native(request_.inherited));
     for (std::size_t i = 0; i < copies_.size(); ++i) {
       auto copy = open_stream(request_.streams[i], i, TRUE);
       if (!copy) return copy.error();
@@ -137,7 +135,7 @@ class InheritedHandles {
 
   const LaunchRequest& request_;
   AttributeList& attributes_;
-  std::array<MarkedInheritable, 2> marked_;
+  MarkedInheritable marked_;
   std::array<Handle, 3> copies_;
   std::vector<HANDLE> list_;
 };
@@ -231,7 +229,6 @@ bool handles_are_open(const LaunchRequest& request) noexcept {
     return is_kernel_handle(handle) && GetHandleInformation(native(handle), &flags);
   };
   return (request.inherited == no_handle || is_open(request.inherited)) &&
-         (request.sentinel == no_handle || is_open(request.sentinel)) &&
          std::all_of(request.streams.begin(), request.streams.end(), [&](const StreamBinding& stream) {
            return stream.source != StreamBinding::Source::handle || is_open(stream.handle);
          });

@@ -138,16 +138,6 @@ Result<Handle> open_sentinel(const ProcessIdentity& identity, bool) noexcept {
   return process;
 }
 
-// A handle of a process lets its holder do more with it than wait.
-RawHandle own_sentinel() noexcept { return no_handle; }
-
-Result<Handle> adopt_sentinel(RawHandle inherited) noexcept {
-  if (const auto fault = fault_point(Call::open_sentinel)) return *fault;
-  if (!is_kernel_handle(inherited) || !SetHandleInformation(native(inherited), HANDLE_FLAG_INHERIT, 0))
-    return Error{Condition::invalid_argument, ERROR_INVALID_HANDLE, "adopt_sentinel"};
-  return Handle(inherited);
-}
-
 Status end_with_peer(const Channel&, RawHandle, int) noexcept {
   if (const auto fault = fault_point(Call::end_with_peer)) return *fault;
   return Error{Condition::not_supported, 0, "end_with_peer"};

@@ -21,7 +21,6 @@ struct BootstrapArguments {
   std::string program;
   platform::RawHandle channel = platform::no_handle;
   platform::ProcessIdentity parent;
-  platform::RawHandle sentinel = platform::no_handle;  ///< the parent's
 };
 
 template <class Number>
@@ -46,8 +45,7 @@ std::optional<BootstrapArguments> parse(std::span<const std::string> arguments) 
   const bool good = take_prefix(channel, "channel=") && read_number(channel, parsed.channel) &&
                     channel.empty() && take_prefix(parent, "parent=") &&
                     read_number(parent, parsed.parent.pid) && take_prefix(parent, ":") &&
-                    read_number(parent, parsed.parent.start_time) && take_prefix(parent, ":") &&
-                    read_number(parent, parsed.sentinel) && parent.empty();
+                    read_number(parent, parsed.parent.start_time) && parent.empty();
   return good ? std::optional(parsed) : std::nullopt;
 }
 
@@ -69,7 +67,7 @@ void restore_title(const std::string& path) {
   if (!channel) refuse();
   static_cast<void>(platform::secure_standard_streams());  // a program without them runs all the same
   platform::trust_first_argument();
-  const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent, arguments.sentinel);
+  const auto link = std::make_shared<ParentLink>(std::move(*channel), arguments.parent);
   arm_crash_report_to(*link);
   allow_re_execution();
   restore_title(arguments.program);

@@ -14,12 +14,10 @@ namespace multiprocessing::runtime {
 
 // ---- ParentLink
 
-ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent,
-                       platform::RawHandle inherited)
+ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity parent)
     : channel_(std::move(channel)), parent_(parent) {
   // Without a sentinel (an old kernel, a container's rules) the end of the channel alone must do.
-  auto sentinel = inherited != platform::no_handle ? platform::adopt_sentinel(inherited)
-                                                   : platform::open_sentinel(parent, true);
+  auto sentinel = platform::open_sentinel(parent, true);
   if (sentinel)
     parent_sentinel_ = std::move(*sentinel);
   else

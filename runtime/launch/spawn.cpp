@@ -41,15 +41,12 @@ Program choose_program(const ChildSettings& settings) {
 platform::LaunchRequest plan_launch(const StartRequest& request, platform::RawHandle channel) {
   auto program = choose_program(request.settings);
   platform::LaunchRequest launch;
-  // What stands between a launcher and its program may close what it does not know.
-  if (request.settings.executable_prefix.empty()) launch.sentinel = platform::own_sentinel();
   launch.executable = std::move(program.launch);
   launch.arguments = std::move(program.head);
   launch.arguments.emplace_back(bootstrap_flag);
   launch.arguments.push_back("channel=" + std::to_string(channel));
   launch.arguments.push_back("parent=" + std::to_string(request.settings.parent_pid) + ':' +
-                             std::to_string(request.settings.parent_start_time) + ':' +
-                             std::to_string(launch.sentinel));
+                             std::to_string(request.settings.parent_start_time));
   launch.environment = environment_entries(request.options);
   launch.working_directory = request.options.working_directory;
   launch.streams = request.streams;

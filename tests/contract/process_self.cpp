@@ -33,31 +33,6 @@ const ChildFunction shares_its_channel("shares_its_channel", [](ChildContext& co
   return 1;
 });
 
-/// Waits for its parent by the sentinel that it inherited, and keeps none that a program would inherit.
-const ChildFunction waits_for_its_parent("waits_for_its_parent", [](ChildContext& context) {
-  const Handle parent = must(adopt_sentinel(std::stoll(context.arguments.at(0))));
-  if (wait_one(parent.get(), Deadline::now())) return 1;
-  send_text(context.channel, "waits");
-  must(wait_one(parent.get(), patience()));
-  send_text(context.channel, "saw it");
-  return 0;
-});
-
-/// Starts that one with a sentinel of its own, says whether there is one, and waits to be killed.
-const ChildFunction gives_its_sentinel("gives_its_sentinel", [](ChildContext& context) {
-  const RawHandle own = own_sentinel();
-  send_number(context.channel, own == no_handle ? 0 : 1);
-  if (own == no_handle) return 0;
-  if (own_sentinel() != own) return 2;  // it is kept
-  auto request =
-      request_for(waits_for_its_parent, {std::to_string(own)}, {context.inherited, context.creator});
-  request.sentinel = own;
-  request.ends_with_parent = false;
-  const auto child = must(launch(request));
-  must(wait_one(child.sentinel(), Deadline::never()));
-  return 1;
-});
-
 /// Ends with its channel, or with the process that its argument names, and waits for neither. Says first
 /// whether it could be had.
 const ChildFunction ends_with_peer_or_with("ends_with_peer_or_with", [](ChildContext& context) {
@@ -145,24 +120,6 @@ Child starts_sharing(const char* how) {
 }  // namespace
 
 TEST_SUITE("contract.process_self") {
-  TEST_CASE_FIXTURE(LeakCheck, "a process's own sentinel, inherited by a child, tells of its end") {
-    auto child = start(gives_its_sentinel);
-    if (receive_number(child.channel) == 0) {
-      skip("no sentinel of a process can be inherited");
-      CHECK(child.join() == exited(0));
-      return;
-    }
-    CHECK(receive_text(child.channel) == "waits");
-    must(child.process.send(StopSignal::kill));
-    CHECK(receive_text(child.channel) == "saw it");
-    CHECK(child.join() == signalled(-9));
-  }
-
-  TEST_CASE("what is no handle is not adopted as a sentinel") {
-    CHECK(outcome(adopt_sentinel(no_handle)) == Condition::invalid_argument);
-    CHECK(outcome(adopt_sentinel(987654)) != success);
-  }
-
   TEST_CASE_FIXTURE(LeakCheck, "a child that is bound to its parent ends with it") {
     if (!capabilities().ends_children) {
       skip("the system does not end children here");

@@ -41,9 +41,3 @@ std::optional<ChildAnswer> reap_by_sentinel(int) noexcept { return std::nullopt;
 std::optional<int> signal_by_sentinel(int, int) noexcept { return std::nullopt; }
 
 }  // namespace multiprocessing::platform::posix
-
-namespace multiprocessing::platform {
-
-RawHandle own_sentinel() noexcept { return no_handle; }  // a kqueue is not inherited
-
-}  // namespace multiprocessing::platform

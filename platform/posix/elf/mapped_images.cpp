@@ -4,6 +4,8 @@
 #include "mapped_images.hpp"
 
 #include <array>
+#include <exception>
+#include <utility>
 
 #include <link.h>
 
@@ -17,6 +19,7 @@ struct Visit {
   void* argument;
   bool first;
   bool stopped;
+  std::exception_ptr failure;
 };
 
 bool inside(std::span<const Segment> segments, std::uintptr_t begin, std::size_t size) {
@@ -56,15 +59,22 @@ int visit_entry(dl_phdr_info* info, std::size_t, void* argument) {
   image.main_executable = std::exchange(visit.first, false);
   image.segments = std::span(segments).first(count);
   image.build_id = build_id_of(*info, image.segments);
-  visit.stopped = visit.function(image, visit.argument);
-  return visit.stopped ? 1 : 0;
+  // Not through the C library: to unwind its frames it may have to load the unwinder first, and without
+  // memory it ends the process instead.
+  try {
+    visit.stopped = visit.function(image, visit.argument);
+  } catch (...) {
+    visit.failure = std::current_exception();
+  }
+  return visit.stopped || visit.failure != nullptr ? 1 : 0;
 }
 
 }  // namespace
 
 bool visit_mapped_images(bool (*visit)(const MappedImage&, void*), void* argument) {
-  Visit state{visit, argument, true, false};
+  Visit state{visit, argument, true, false, nullptr};
   ::dl_iterate_phdr(visit_entry, &state);
+  if (state.failure != nullptr) std::rethrow_exception(state.failure);
   return state.stopped;
 }
 

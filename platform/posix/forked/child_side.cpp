@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
 
 #include <fcntl.h>
 
@@ -64,10 +63,8 @@ MULTIPROCESSING_UNSANITIZED void run_child_side(ChildSide& side) noexcept {
   reset_handlers();
   if (!bind_streams(side)) fail(side, StartStep::streams);
   close_others_on_exec(side);
-  for (std::size_t i = 0; i < side.inherited.size(); ++i) {
-    const int fd = side.inherited.data()[i];
-    if (fd >= 0 && os::child::control(fd, F_SETFD, 0) < 0) fail(side, StartStep::streams);
-  }
+  if (side.inherited >= 0 && os::child::control(side.inherited, F_SETFD, 0) < 0)
+    fail(side, StartStep::streams);
   if (side.directory != nullptr && os::child::change_directory(side.directory) < 0)
     fail(side, StartStep::directory);
   if (side.set_niceness) os::child::set_niceness(side.niceness);  // a wish: the program runs without it too

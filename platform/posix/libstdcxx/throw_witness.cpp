@@ -10,8 +10,6 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
-#include "code_place.hpp"
-
 // The function of the C++ runtime that reads a frame's catch clauses, with the parameters that the compiler
 // itself declares it with: link-time optimisation compares.
 extern "C" unsigned __gxx_personality_v0(int, int, unsigned long long, void*, void*);
@@ -26,8 +24,7 @@ thread_local ThrowTrace* active_trace = nullptr;
 class RuntimeFunction {
  public:
   RuntimeFunction(const char* name, std::uintptr_t here)
-      : here_(here),
-        next_(may_be_stub(here) ? reinterpret_cast<std::uintptr_t>(::dlsym(RTLD_NEXT, name)) : here) {}
+      : here_(here), next_(reinterpret_cast<std::uintptr_t>(::dlsym(RTLD_NEXT, name))) {}
   [[nodiscard]] bool starts_at(std::uintptr_t address) const { return address == here_ || address == next_; }
 
  private:

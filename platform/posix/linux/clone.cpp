@@ -8,15 +8,17 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <memory>
+#include <new>
 #include <string_view>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clone_call.hpp"
 #include "contract/fault.hpp"
 #include "error.hpp"
-#include "kept_descriptor.hpp"
 #include "signals.hpp"
 #include "start.hpp"
 #include "unsanitized.hpp"
@@ -30,11 +32,38 @@ constexpr int pidfd_flag = 0x1000;  // CLONE_PIDFD, which older headers do not n
 
 std::atomic<bool> clone_refused{false};
 
-KeptDescriptor::Place kept_program{nullptr};
+/// The program's own file, opened by the first start and kept: to open it costs as much as all else that a
+/// start does before its child runs. Whether it is still that file is asked each time, because an application
+/// may close descriptors that are not its own, as daemons do.
+struct KeptProgram {
+  int fd;
+  dev_t device;
+  ino_t inode;
+
+  [[nodiscard]] bool is_good() const noexcept {
+    struct stat now {};
+    return ::fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
+  }
+};
+
+std::atomic<const KeptProgram*> kept_program{nullptr};
 
 /// -1 if it cannot be opened.
 int own_program() noexcept {
-  return KeptDescriptor::get(kept_program, 0, [] { return open_file(own_link, O_PATH); });
+  const auto* kept = kept_program.load();
+  if (kept != nullptr && kept->is_good()) return kept->fd;
+  auto opened = open_file(own_link, O_PATH);
+  struct stat file {};
+  if (!opened || ::fstat(to_fd(opened->get()), &file) != 0) return -1;
+  // Never freed: another thread may be looking at the one that this replaces, once for each mishap.
+  std::unique_ptr<const KeptProgram> fresh(new (std::nothrow)
+                                               KeptProgram{to_fd(opened->get()), file.st_dev, file.st_ino});
+  if (fresh == nullptr) return -1;
+  const bool first = kept == nullptr;
+  const bool taken = kept_program.compare_exchange_strong(kept, fresh.get());
+  // A number that was closed and is open again may be in use as the one that it was: then it stays open.
+  if (taken || !first) static_cast<void>(opened->release());
+  return taken ? fresh.release()->fd : kept->fd;
 }
 
 MULTIPROCESSING_UNSANITIZED int child_main(void* side) { run_child_side(*static_cast<ChildSide*>(side)); }

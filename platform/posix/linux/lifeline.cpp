@@ -9,7 +9,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,11 +88,11 @@ MULTIPROCESSING_UNSANITIZED int watch(void* argument) noexcept {
 }
 
 // A process that could still give up its user: the C library does so thread by thread, and does not know the
-// bare one, which would keep what the others gave up. The kernel has said who the program was started as; the
-// saved user was the effective one then. Who says nothing says 0.
+// bare one, which would keep what the others gave up.
 bool may_change_its_user() noexcept {
-  const auto real = ::getauxval(AT_UID);
-  return real == 0 || real != ::getauxval(AT_EUID);
+  uid_t real = 0, effective = 0, saved = 0;
+  if (::getresuid(&real, &effective, &saved) != 0) return true;
+  return real == 0 || effective == 0 || saved == 0 || real != effective || effective != saved;
 }
 
 extern "C" void* watch_as_known_thread(void* watched) noexcept {

@@ -5,14 +5,12 @@
 #include <cerrno>
 #include <csignal>
 
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "contract/fault.hpp"
 #include "error.hpp"
-#include "kept_descriptor.hpp"
 #include "sentinel.hpp"
 
 namespace multiprocessing::platform::posix {
@@ -29,16 +27,6 @@ bool kernel_has_pidfd() noexcept {
     return true;
   }
   return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-}
-
-// Before Linux 6.9 they shared one inode with much else, so that one that is kept could not be told from what
-// an application opened in its place.
-bool pidfds_differ() noexcept {
-  constexpr unsigned long own_filesystem = 0x50494446;  // PID_FS_MAGIC, which older headers do not name
-  const Handle own(pidfd_open(::getpid()));
-  struct statfs about {};
-  return own && ::fstatfs(to_fd(own.get()), &about) == 0 &&
-         static_cast<unsigned long>(about.f_type) == own_filesystem;
 }
 
 ExitStatus status_of(const siginfo_t& info) noexcept {
@@ -83,15 +71,3 @@ std::optional<int> signal_by_sentinel(int sentinel, int number) noexcept {
 }
 
 }  // namespace multiprocessing::platform::posix
-
-namespace multiprocessing::platform {
-
-RawHandle own_sentinel() noexcept {
-  static posix::KeptDescriptor::Place kept{nullptr};
-  static const bool available = posix::exact_sentinels() && posix::pidfds_differ();
-  if (!available) return no_handle;
-  const int process = ::getpid();
-  return posix::KeptDescriptor::get(kept, process, [&] { return posix::open_exact_sentinel(process); });
-}
-
-}  // namespace multiprocessing::platform

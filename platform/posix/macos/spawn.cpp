@@ -29,8 +29,8 @@ class Actions {
   [[nodiscard]] int fill(const ChildSide& side) noexcept {
     for (int target = 0; target < 3; ++target)
       if (const int failure = bind(side.streams[static_cast<std::size_t>(target)], target)) return failure;
-    for (const int fd : side.inherited)
-      if (const int failure = fd < 0 ? 0 : posix_spawn_file_actions_addinherit_np(&actions_, fd))
+    if (side.inherited >= 0)
+      if (const int failure = posix_spawn_file_actions_addinherit_np(&actions_, side.inherited))
         return failure;
     return side.directory == nullptr ? 0 : posix_spawn_file_actions_addchdir_np(&actions_, side.directory);
   }

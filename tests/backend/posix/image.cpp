@@ -13,9 +13,7 @@
 #include <span>
 #include <string>
 
-#include "code_place.hpp"
 #include "contract/system.hpp"
-#include "image_snapshot.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/listener.hpp"
 #include "test_support/results.hpp"
@@ -120,24 +118,6 @@ TEST_SUITE("backend.image") {
     must(load_image(path));
     must(load_image(path));
     CHECK(outcome(resolve(location)) == Condition::corrupt);  // it is there now, and the location has no id
-  }
-
-  TEST_CASE("a signal handler finds the same images as a list of them") {
-    if (!posix::prepare_to_find_code()) return skip("handlers cannot ask the loader here");
-    const auto list = posix::ImageSnapshot::take();
-    for (const auto& range : list.ranges) {
-      const auto& image = list.images[range.image];
-      for (const auto address : {range.begin, range.end - 1}) {
-        const auto found = posix::find_code(address);
-        REQUIRE_MESSAGE(found, image.path);
-        CHECK_MESSAGE(found->hash == image.hash, image.path);
-        CHECK(found->base == image.base);
-        CHECK(found->path == image.path);
-      }
-    }
-    int local = 0;
-    CHECK_FALSE(posix::find_code(reinterpret_cast<std::uintptr_t>(&local)));
-    CHECK_FALSE(posix::find_code(0));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a file that is no library is not loaded") {

@@ -3,9 +3,8 @@
 // handlers of others (sanitizers, debuggers).
 //
 // The record is complete in itself: frames refer to a small table of images in the record (path and hash
-// of the key), filled from a table that is made when reports are armed, or from what the loader tells without
-// a lock. So the dying process neither allocates nor waits for the loader, and the reader needs no other
-// message to find names for the frames.
+// of the key), filled from a table that is made when reports are armed. So the dying process neither
+// allocates nor asks the loader, and the reader needs no other message to find names for the frames.
 #pragma once
 
 #include <array>
@@ -72,8 +71,8 @@ inline constexpr std::size_t crash_prefix_capacity = 32;
 /// Puts the handlers that were there before back, where they are still ours. Not thread-safe.
 void disarm_crash_reports() noexcept;
 
-/// Brings the table of images up to date after libraries were loaded: frames in images that neither it nor
-/// the loader knows are reported as bare addresses. Thread-safe.
+/// Brings the table of images up to date after libraries were loaded: frames in images that it does not
+/// know are reported as bare addresses. Thread-safe.
 void refresh_crash_images();
 
 /// Whether any thread can report its stack overflow, not only the one that armed.

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "contract/error.hpp"
@@ -73,8 +72,6 @@ struct FrameLocation {
 /// 64 bits that stand for a key in stack traces; never 0. Equal keys have equal hashes in every process.
 /// Defined once for all backends, in platform/contract/image_hash.cpp.
 [[nodiscard]] std::uint64_t image_hash(const ImageKey& key) noexcept;
-/// The same of a key's parts. Async-signal-safe.
-[[nodiscard]] std::uint64_t image_hash(std::span<const std::byte> id, std::string_view name) noexcept;
 
 /// The frames that lie at `addresses`, in order, one for each.
 [[nodiscard]] std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses);

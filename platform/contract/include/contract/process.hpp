@@ -33,8 +33,7 @@ struct LaunchRequest {
   std::optional<std::vector<std::string>> environment;  ///< "NAME=value"; nullopt: this process's
   std::string working_directory;                        ///< UTF-8; empty: this process's
   std::array<StreamBinding, 3> streams;                 ///< standard input, output, error
-  RawHandle inherited = no_handle;  ///< another handle that the child gets, under the same number
-  RawHandle sentinel = no_handle;   ///< and one more: own_sentinel(), for adopt_sentinel() in the child
+  RawHandle inherited = no_handle;  ///< the only other handle that the child gets, under the same number
   PriorityClass priority = PriorityClass::normal;
   bool ends_with_parent = true;  ///< where the system itself can see to that (see capabilities)
   bool new_console = false;      ///< give a console program a console of its own, where that means anything
@@ -102,12 +101,12 @@ class ChildProcess {
   std::unique_ptr<State> state_;
 };
 
-/// Starts a program. The child gets the three standard streams, `inherited` and `sentinel`, nothing else; an
-/// empty signal mask, default handlers, and only SIGHUP, SIGINT and SIGQUIT stay ignored if they were. Costs
-/// no more in a large parent than in a small one. Errors: not_found, permission_denied, not_executable,
-/// not_found for the working directory, out_of_processes, out_of_memory, out_of_handles, too_long,
-/// invalid_argument. When it fails there is no child. Blocks until the program is loaded or has failed to.
-/// Thread-safe.
+/// Starts a program. The child gets the three standard streams and `inherited`, nothing else; an empty
+/// signal mask, default handlers, and only SIGHUP, SIGINT and SIGQUIT stay ignored if they were.
+/// Costs no more in a large parent than in a small one.
+/// Errors: not_found, permission_denied, not_executable, not_found for the working directory,
+/// out_of_processes, out_of_memory, out_of_handles, too_long, invalid_argument. When it fails there is no
+/// child. Blocks until the program is loaded or has failed to. Thread-safe.
 [[nodiscard]] Result<ChildProcess> launch(const LaunchRequest& request);
 
 /// The path of the file that launch() executes for LaunchRequest::executable, in UTF-8: the name itself if it
@@ -145,11 +144,6 @@ struct ProcessIdentity {
 /// `made_us`: it is the identity of the process that made this one. As long as that is the parent nobody else
 /// has its pid, which saves a look at when it was started.
 [[nodiscard]] Result<Handle> open_sentinel(const ProcessIdentity& identity, bool made_us = false) noexcept;
-/// A sentinel of this process that its children may inherit, which saves them opening one. Kept open, and
-/// nobody else's; good until the next call. no_handle where there is none to be had.
-[[nodiscard]] RawHandle own_sentinel() noexcept;
-/// In a child: takes what came by LaunchRequest::sentinel. Errors: invalid_argument.
-[[nodiscard]] Result<Handle> adopt_sentinel(RawHandle inherited) noexcept;
 
 /// From now on this process ends with `code`, as by end_now(), when the other end of the channel is closed or
 /// `sentinel` is ready (no_handle: the channel alone). Both must stay open for the life of the process. Once

@@ -22,9 +22,7 @@ namespace multiprocessing::runtime {
 /// as is the parent's own exit, whichever is seen first: an unrelated process may hold a copy of the channel.
 class ParentLink {
  public:
-  /// `inherited`: a sentinel of the parent, if one was inherited.
-  ParentLink(platform::Channel channel, platform::ProcessIdentity parent,
-             platform::RawHandle inherited = platform::no_handle);
+  ParentLink(platform::Channel channel, platform::ProcessIdentity parent);
   /// With a sentinel of the parent that somebody has already; it may be empty.
   ParentLink(platform::Channel channel, platform::ProcessIdentity parent, platform::Handle sentinel) noexcept;
 
