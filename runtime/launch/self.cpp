@@ -32,8 +32,8 @@ ParentLink::ParentLink(platform::Channel channel, platform::ProcessIdentity pare
 bool ParentLink::wait_for_more() noexcept {
   if (parent_is_gone_) return false;
   const auto channel = channel_.readable();
-  const auto sentinel = parent_sentinel_ ? parent_sentinel_.get() : channel;
-  const auto ready = platform::wait_either(channel, sentinel, platform::Deadline::never());
+  if (!parent_sentinel_) return platform::wait_one(channel, platform::Deadline::never()).has_value();
+  const auto ready = platform::wait_either(channel, parent_sentinel_.get(), platform::Deadline::never());
   // What the parent sent before it died is still to be read.
   return ready && *ready == 0;
 }
