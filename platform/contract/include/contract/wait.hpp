@@ -19,9 +19,9 @@ namespace multiprocessing::platform {
 /// waited on), out_of_memory. Blocks. Thread-safe: many threads may wait on one handle.
 [[nodiscard]] Status wait_one(RawHandle handle, Deadline deadline) noexcept;
 
-/// Waits until one of two handles is ready, and takes no memory for it: 0 or 1, the first where both are. They
-/// differ: one that is named twice may become ready between the looks at the two. Errors: as wait_one. Blocks.
-/// Thread-safe.
+/// Waits until one of two handles is ready, and takes no memory for it: 0 or 1, the first where both are.
+/// They differ: one that is named twice may become ready between the looks at the two. Errors: as wait_one.
+/// Blocks. Thread-safe.
 [[nodiscard]] Result<std::size_t> wait_either(RawHandle first, RawHandle second, Deadline deadline) noexcept;
 
 /// The positions of *all* ready handles, ascending; empty when the deadline passed first, and at once
