@@ -3,18 +3,6 @@
 // for ThreadSanitizer, and such a child does not return.
 #pragma once
 
-// ThreadSanitizer gives each thread of the C library some hundred kilobytes of its stack.
-#if defined(__SANITIZE_THREAD__)
-#define MULTIPROCESSING_LARGE_THREADS true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define MULTIPROCESSING_LARGE_THREADS true
-#endif
-#endif
-#ifndef MULTIPROCESSING_LARGE_THREADS
-#define MULTIPROCESSING_LARGE_THREADS false
-#endif
-
 #if defined(__has_attribute)
 #if __has_attribute(disable_sanitizer_instrumentation)
 #define MULTIPROCESSING_UNSANITIZED \

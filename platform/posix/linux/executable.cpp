@@ -157,7 +157,7 @@ void set_process_title(const std::string& title) noexcept {
   char text[title_size + 1] = {};
   title.copy(text, size);
   if (::syscall(SYS_gettid) == ::getpid()) {
-    ::syscall(SYS_prctl, PR_SET_NAME, text, 0, 0, 0);  // a new process has bound this name already
+    ::syscall(SYS_prctl, PR_SET_NAME, text, 0, 0, 0);  // prctl() would be one more name to look up
     return;
   }
   // The file names the first thread, whichever calls; prctl names the caller.

@@ -37,6 +37,15 @@ struct alignas(4096) BareThread {
 };
 static_assert(sizeof(BareThread) == 4096);
 
+// Sanitizers that give each thread of the C library some hundred kilobytes of its stack.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool large_threads = true;
+#elif defined(__has_feature)
+constexpr bool large_threads = __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer);
+#else
+constexpr bool large_threads = false;
+#endif
+
 #if defined(__x86_64__) || defined(__aarch64__)
 constexpr bool known_processor = true;
 
@@ -107,7 +116,7 @@ extern "C" void* watch_as_known_thread(void* watched) noexcept {
 Status watch_in_known_thread(Watched& watched) noexcept {
   constexpr std::size_t reserve = 16 * 1024;
   alignas(64) static std::byte stack[192 * 1024];  // PTHREAD_STACK_MIN is 128 KiB on some processors
-  if (MULTIPROCESSING_LARGE_THREADS) return Error{Condition::not_supported, 0, "pthread_create"};
+  if (large_threads) return Error{Condition::not_supported, 0, "pthread_create"};
   pthread_attr_t attributes;
   if (const int failure = pthread_attr_init(&attributes))
     return posix::start_error(failure, "pthread_attr_init");

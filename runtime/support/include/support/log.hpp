@@ -15,6 +15,7 @@ namespace log_detail {
 extern std::atomic<Level> threshold;
 /// Something of the log was set, asked for, or a record written.
 extern std::atomic<bool> in_use;
+/// Null: nobody has a name yet.
 extern std::atomic<std::string (*)()> process_name;
 }  // namespace log_detail
 
