@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 namespace benchmarks {
 namespace {
@@ -107,6 +108,10 @@ double seconds_if_done(int times, const std::function<bool()>& work) {
   bool done = true;
   const double seconds = seconds_of(times, [&] { done = done && work(); });
   return done ? seconds : 0;
+}
+
+void pause_between_calls() {
+  std::this_thread::sleep_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(2));
 }
 
 int print_table(const std::vector<Row>& rows, const Settings& settings) {

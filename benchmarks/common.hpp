@@ -39,6 +39,9 @@ struct Settings {
 /// The same of work that says whether it was done; 0 once it was not.
 [[nodiscard]] double seconds_if_done(int times, const std::function<bool()>& work);
 
+/// So long that whoever waits for work is asleep after it.
+void pause_between_calls();
+
 /// Measures row by row and prints the table; returns how many goals were missed.
 int print_table(const std::vector<Row>& rows, const Settings& settings);
 

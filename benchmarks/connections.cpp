@@ -85,13 +85,25 @@ int main(int argc, char** argv) {
   std::vector<Row> rows;
   rows.push_back(row("Pipe, 1 B there and back", 1, short_ones, Way::round_trip));
   rows.back().at_most_floor = 0.4;
-  if (const auto floor = on_one_processor(bare_socket(1, short_ones, Way::round_trip)))
+  if (const auto floor = on_one_processor(bare_socket(1, short_ones, Way::round_trip))) {
+    const auto framed = on_one_processor(bare_framed_socket(1, short_ones));
+    const auto ours_there = on_one_processor(ours(1, short_ones, Way::round_trip));
+    constexpr auto framed_name = "the same with a length in front";
     rows.push_back({.work = "the same on one processor",
-                    .ours = on_one_processor(ours(1, short_ones, Way::round_trip)),
+                    .ours = ours_there,
                     .floor = floor,
                     .floor_name = "blocking socket",
                     .peer = python(1, short_ones, Way::round_trip, true),
                     .at_most_floor = 1.15});
+    rows.push_back({.work = "the same on one processor",
+                    .ours = ours_there,
+                    .floor = framed,
+                    .floor_name = framed_name});
+    rows.push_back({.work = "the last floor against the one before",
+                    .ours = framed,
+                    .floor = floor,
+                    .floor_name = "blocking socket"});
+  }
   rows.push_back(row("Pipe, 1 MiB there and back", mebibyte, long_ones, Way::round_trip));
   rows.back().at_least_peer = 4;
   rows.push_back(row("Pipe, 16 MiB one way", 16 * mebibyte, long_ones / 3, Way::one_way));

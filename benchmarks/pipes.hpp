@@ -14,6 +14,10 @@ enum class Way { round_trip, one_way };
 /// which puts nothing around it. Empty where there is none to compare with.
 [[nodiscard]] Measure bare_socket(std::size_t size, int times, Way way);
 
+/// A round trip as before, each message with its length in front, which is read first: the three calls that a
+/// message costs whoever must not take more from a stream than is his.
+[[nodiscard]] Measure bare_framed_socket(std::size_t size, int times);
+
 /// The same with this process, and the children that it starts meanwhile, on one processor. Empty where that
 /// cannot be had.
 [[nodiscard]] Measure on_one_processor(Measure measure);

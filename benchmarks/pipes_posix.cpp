@@ -6,12 +6,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 namespace benchmarks {
 namespace {
 
-void read_all(int fd, std::vector<char>& buffer) {
+void read_all(int fd, std::span<char> buffer) {
   for (std::size_t filled = 0; filled < buffer.size();) {
     const auto count = read(fd, buffer.data() + filled, buffer.size() - filled);
     if (count <= 0) _exit(1);
@@ -19,7 +24,7 @@ void read_all(int fd, std::vector<char>& buffer) {
   }
 }
 
-void write_all(int fd, const std::vector<char>& buffer) {
+void write_all(int fd, std::span<const char> buffer) {
   for (std::size_t written = 0; written < buffer.size();) {
     const auto count = write(fd, buffer.data() + written, buffer.size() - written);
     if (count <= 0) _exit(1);
@@ -54,24 +59,70 @@ double ask(int fd, std::vector<char> buffer, int times, Way way) {
   return seconds_of(times, [&] { once(++done == times); });
 }
 
+using Length = std::array<char, sizeof(std::uint32_t)>;
+
+/// `buffer` begins with the length.
+void read_framed(int fd, std::vector<char>& buffer) {
+  Length length{};
+  read_all(fd, length);
+  const auto size = static_cast<std::size_t>(std::bit_cast<std::uint32_t>(length));
+  if (size + length.size() > buffer.size()) _exit(1);
+  std::copy(length.begin(), length.end(), buffer.begin());
+  read_all(fd, std::span(buffer).subspan(length.size(), size));
+}
+
+[[noreturn]] void answer_framed(int fd, std::vector<char> buffer, int times) {
+  for (int i = -1; i < times; ++i) {
+    read_framed(fd, buffer);
+    write_all(fd, buffer);
+  }
+  _exit(0);
+}
+
+double ask_framed(int fd, std::vector<char> buffer, int times) {
+  const auto once = [&] {
+    write_all(fd, buffer);
+    read_framed(fd, buffer);
+  };
+  once();
+  return seconds_of(times, once);
+}
+
+/// `child` does not return.
+template <class Child, class Parent>
+double with_forked_peer(Child child, Parent parent) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 0;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    close(ends[0]);
+    child(ends[1]);
+  }
+  close(ends[1]);
+  const double seconds = parent(ends[0]);
+  close(ends[0]);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return seconds;
+}
+
 }  // namespace
 
 Measure bare_socket(std::size_t size, int times, Way way) {
   return [=] {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 0.0;
-    std::vector<char> buffer(size, 'x');
-    const pid_t pid = fork();
-    if (pid == 0) {
-      close(ends[0]);
-      answer(ends[1], std::move(buffer), times, way);
-    }
-    close(ends[1]);
-    const double seconds = ask(ends[0], std::move(buffer), times, way);
-    close(ends[0]);
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return seconds;
+    const std::vector<char> buffer(size, 'x');
+    return with_forked_peer([&](int fd) { answer(fd, buffer, times, way); },
+                            [&](int fd) { return ask(fd, buffer, times, way); });
+  };
+}
+
+Measure bare_framed_socket(std::size_t size, int times) {
+  return [=] {
+    const auto length = std::bit_cast<Length>(static_cast<std::uint32_t>(size));
+    std::vector<char> buffer(length.begin(), length.end());
+    buffer.resize(length.size() + size, 'x');
+    return with_forked_peer([&](int fd) { answer_framed(fd, buffer, times); },
+                            [&](int fd) { return ask_framed(fd, buffer, times); });
   };
 }
 
