@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "launch/calls_under_way.hpp"
 #include "launch/end_watch.hpp"
 #include "launch/process_state.hpp"
 #include "launch/raised.hpp"
@@ -154,6 +155,7 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
   std::shared_ptr<ProcessState> state_;
   std::shared_ptr<FutureCore> future_;
   StopCallback stop_;
+  runtime::CallUnderWay counted_;
 };
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include <set>
 #include <utility>
 
+#include "launch/calls_under_way.hpp"
 #include "launch/exit_rule.hpp"
 #include "launch/process_state.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
+#include "support/callbacks.hpp"
 #include "support/deadline.hpp"
 
 namespace multiprocessing::runtime {
@@ -167,6 +169,12 @@ void run_exit_rule() noexcept {
   if (auto* const prepare = runtime::prepare_exit.load()) quietly(prepare);
   // Most children start nothing.
   if (registry_exists) quietly([] { Registry::instance().run_exit_rule(); });
+  // What follows destroys the objects that callbacks use. One that does not come to its end shall not keep
+  // the program for ever.
+  constexpr std::chrono::seconds grace(5);
+  const auto deadline = platform::Deadline::after(grace);
+  quietly([&] { runtime::wait_for_calls(deadline); });
+  quietly([&] { runtime::wait_for_callbacks(deadline, {}); });
 }
 
 }  // namespace multiprocessing::detail

@@ -1,26 +1,42 @@
 // The callback thread: a queue, made at first use and never destroyed.
 #include "support/callbacks.hpp"
 
+#include <multiprocessing/errors.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
+#include <thread>
 #include <utility>
 
+#include "contract/process.hpp"
 #include "contract/system.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
 
 struct Queue {
+  int maker = platform::current_pid();
   std::mutex mutex;  ///< never held while a callback runs or is destroyed
   std::condition_variable filled;
+  std::condition_variable emptied;  ///< a callback has returned
   std::deque<std::function<void()>> waiting;
+  std::uint64_t pushed = 0;
+  std::uint64_t done = 0;
   bool thread_runs = false;
+  std::thread::id thread;
   Queue* abandoned = nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
 
   void run() noexcept;
   [[nodiscard]] bool push(std::function<void()>& work);
 };
+
+/// So that who has no callbacks makes no queue when he asks for them.
+std::atomic<bool> any_thread{false};
 
 /// A forked child gets another if the old one has a thread, which is not there. Changed in a child alone, by
 /// its only thread.
@@ -30,13 +46,18 @@ Queue*& queue() noexcept {
 }
 
 void Queue::run() noexcept {
+  std::unique_lock lock(mutex);
+  thread = std::this_thread::get_id();
   for (;;) {
-    std::unique_lock lock(mutex);
     filled.wait(lock, [&] { return !waiting.empty(); });
-    const auto work = std::move(waiting.front());
+    auto work = std::move(waiting.front());
     waiting.pop_front();
     lock.unlock();
     work();
+    work = nullptr;
+    lock.lock();
+    ++done;
+    emptied.notify_all();
   }
 }
 
@@ -45,7 +66,9 @@ bool Queue::push(std::function<void()>& work) {
   const std::lock_guard lock(mutex);
   if (!thread_runs && !platform::run_in_background([this] { run(); })) return false;
   thread_runs = true;
+  any_thread = true;
   waiting.push_back(std::move(work));
+  ++pushed;
   filled.notify_one();
   return true;
 }
@@ -61,6 +84,27 @@ void run_callback(std::function<void()> work) noexcept {
   if (work) work();
 }
 
+bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop) {
+  if (!any_thread) return true;
+  Queue& own = *queue();
+  if (own.maker != platform::current_pid()) return true;  // the application's own fork: they are the parent's
+  const StopCallback wake(stop, [&] {
+    const std::lock_guard lock(own.mutex);
+    own.emptied.notify_all();
+  });
+  std::unique_lock lock(own.mutex);
+  if (own.thread == std::this_thread::get_id()) return true;
+  const auto last = own.pushed;
+  while (own.done < last) {
+    if (stop.stop_requested())
+      throw CancelledError("waiting for callbacks was given up: a stop was requested");
+    if (deadline.expired()) return false;
+    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+    own.emptied.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+  }
+  return true;
+}
+
 bool callback_thread_runs() noexcept {
   const std::lock_guard lock(queue()->mutex);
   return queue()->thread_runs;
@@ -70,7 +114,10 @@ void lock_callbacks() noexcept { queue()->mutex.lock(); }
 void unlock_callbacks() noexcept { queue()->mutex.unlock(); }
 void abandon_callbacks() noexcept {
   Queue* old = queue();
-  if (!old->thread_runs) return unlock_callbacks();
+  if (!old->thread_runs) {
+    old->maker = platform::current_pid();
+    return unlock_callbacks();
+  }
   queue() = new Queue;
   queue()->abandoned = old;
 }

@@ -3,13 +3,21 @@
 // that such a function wants.
 #pragma once
 
+#include <multiprocessing/stop_token.hpp>
+
 #include <functional>
+
+#include "contract/clock.hpp"
 
 namespace multiprocessing::runtime {
 
 /// Calls `work` in that thread, in order, and destroys it there; here if the thread cannot be started.
 /// Thread-safe. `work` must not throw.
 void run_callback(std::function<void()> work) noexcept;
+
+/// Until every callback that was handed over before has returned; false if the time is over first. True at
+/// once in a callback, which cannot wait for itself. Throws CancelledError.
+bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop);
 
 /// Whether the thread was made.
 [[nodiscard]] bool callback_thread_runs() noexcept;
