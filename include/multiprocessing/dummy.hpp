@@ -82,43 +82,75 @@ class ThreadPool {
   /// As terminate().
   ~ThreadPool() { detail::drop_thread_pool(std::move(core_)); }
 
-  template <class F, class... Args>
+  // Options come first, as for Pool. Of them `stop` counts: once it is set, tasks that were not begun are not
+  // run, and whoever waits gets CancelledError at once; one that runs goes on to its end. A time limit or
+  // retries are a ValueError: a thread cannot be stopped, and does not die alone.
+
+  template <detail::not_task_options F, class... Args>
   auto apply(F f, Args&&... args) {
     return apply_async(std::move(f), std::forward<Args>(args)...).get();
   }
   template <class F, class... Args>
+  auto apply(TaskOptions options, F f, Args&&... args) {
+    return apply_async(std::move(options), std::move(f), std::forward<Args>(args)...).get();
+  }
+  template <detail::not_task_options F, class... Args>
   requires std::invocable<F&, std::decay_t<Args>...>
   auto apply_async(F f, Args&&... args) {
+    return apply_async(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  requires std::invocable<F&, std::decay_t<Args>...>
+  auto apply_async(TaskOptions options, F f, Args&&... args) {
     using R = std::remove_cvref_t<std::invoke_result_t<F&, std::decay_t<Args>...>>;
+    detail::require_function(f);
     auto job = std::make_shared<detail::ThreadJob<R>>(1);
     auto call = [f = std::move(f),
                  arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable
         -> std::invoke_result_t<F&, std::decay_t<Args>...> { return std::apply(f, std::move(arguments)); };
-    run_all(job, [&] { post(job, 0, std::move(call)); });
+    run_all(options, job, [&] { post(job, 0, std::move(call)); });
     return job->one();
   }
 
-  /// `f(x)` for each x, each of which is copied (moved out of an rvalue) into its task. `chunksize` tasks, 1
-  /// if none is said, are one thread's, one after the other.
-  template <class F, std::ranges::input_range Range>
+  /// `f(x)` for each x, each of which is copied into its task, or moved where the range gives rvalues.
+  /// `chunksize` tasks, 1 if none is said, are one thread's, one after the other.
+  template <detail::not_task_options F, std::ranges::input_range Range>
   auto map(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
-    return map_async(std::move(f), std::forward<Range>(inputs), chunksize).get();
+    return map_async(TaskOptions{}, std::move(f), std::forward<Range>(inputs), chunksize).get();
   }
   template <class F, std::ranges::input_range Range>
+  auto map(TaskOptions options, F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return map_async(std::move(options), std::move(f), std::forward<Range>(inputs), chunksize).get();
+  }
+  template <detail::not_task_options F, std::ranges::input_range Range>
   auto map_async(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
-    return submit_all(std::move(f), inputs, chunksize, [](auto& function, auto& value) -> decltype(auto) {
-      return std::invoke(function, std::move(value));
-    });
+    return map_async(TaskOptions{}, std::move(f), std::forward<Range>(inputs), chunksize);
   }
   template <class F, std::ranges::input_range Range>
+  auto map_async(TaskOptions options, F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return submit_all(options, std::move(f), inputs, chunksize,
+                      [](auto& function, auto& value) -> decltype(auto) {
+                        return std::invoke(function, std::move(value));
+                      });
+  }
+  /// The same where each input is a tuple (or pair, or array) of arguments.
+  template <detail::not_task_options F, std::ranges::input_range Range>
   auto starmap(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
-    return starmap_async(std::move(f), std::forward<Range>(inputs), chunksize).get();
+    return starmap_async(TaskOptions{}, std::move(f), std::forward<Range>(inputs), chunksize).get();
   }
   template <class F, std::ranges::input_range Range>
+  auto starmap(TaskOptions options, F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return starmap_async(std::move(options), std::move(f), std::forward<Range>(inputs), chunksize).get();
+  }
+  template <detail::not_task_options F, std::ranges::input_range Range>
   auto starmap_async(F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
-    return submit_all(std::move(f), inputs, chunksize, [](auto& function, auto& value) -> decltype(auto) {
-      return std::apply(function, std::move(value));
-    });
+    return starmap_async(TaskOptions{}, std::move(f), std::forward<Range>(inputs), chunksize);
+  }
+  template <class F, std::ranges::input_range Range>
+  auto starmap_async(TaskOptions options, F f, Range&& inputs, std::optional<std::size_t> chunksize = {}) {
+    return submit_all(
+        options, std::move(f), inputs, chunksize,
+        [](auto& function, auto& value) -> decltype(auto) { return std::apply(function, std::move(value)); });
   }
 
   /// As Pool::imap: inputs are pulled as results are asked for.
@@ -130,23 +162,28 @@ class ThreadPool {
   auto imap_unordered(F f, Range&& inputs) {
     return ResultRange(imap_outcomes(std::move(f), std::forward<Range>(inputs), {.ordered = false}));
   }
-  /// Of the options `ordered` counts.
+  /// Of the options `ordered` and `task.stop` count; there are no chunks.
   template <class F, std::ranges::input_range Range>
   auto imap_outcomes(F f, Range&& inputs, OutcomeOptions options = {}) {
     using Value = std::ranges::range_value_t<Range>;
     using R = std::remove_cvref_t<std::invoke_result_t<F&, Value>>;
     using View = decltype(detail::view_of(std::forward<Range>(inputs)));
+    detail::check_thread_options(options.task);
+    detail::require_function(f);
     detail::check_running(core());
     return OutcomeRange<R>(std::make_unique<detail::ThreadStream<R, F, View>>(
-        core_, std::move(f), detail::view_of(std::forward<Range>(inputs)), options.ordered));
+        core_, std::move(f), detail::view_of(std::forward<Range>(inputs)), options.ordered,
+        options.task.stop));
   }
 
   /// No more tasks are taken; the threads end when all are done.
   void close() { detail::close(core()); }
-  /// Tasks that were not begun answer CancelledError; waits for those that run.
-  void terminate() { detail::terminate(core()); }
-  /// Waits until the threads have ended. An imap that was not read to its end is fed with the rest of its
-  /// inputs first. Throws ValueError before close() or terminate(), CancelledError.
+  /// Tasks that were not begun answer CancelledError; waits for those that run. Throws CancelledError when
+  /// that wait was given up; the pool ends all the same.
+  void terminate(StopToken stop = {}) { detail::terminate(core(), stop); }
+  /// Waits until the threads have ended and the callbacks of their results have returned. An imap that was
+  /// not read to its end is fed with the rest of its inputs first. Throws ValueError before close() or
+  /// terminate(), CancelledError.
   void join(StopToken stop = {}) { detail::join(core(), infinite, stop); }
   /// The same for at most `timeout`; true if they have ended.
   bool join(Duration timeout, StopToken stop = {}) { return detail::join(core(), timeout, stop); }
@@ -158,9 +195,11 @@ class ThreadPool {
   }
 
   template <class R, class Post>
-  void run_all(const std::shared_ptr<detail::ThreadJob<R>>& job, Post post_tasks) {
+  void run_all(const TaskOptions& options, const std::shared_ptr<detail::ThreadJob<R>>& job,
+               Post post_tasks) {
+    detail::check_thread_options(options);
     detail::check_running(core());
-    job->watch_for_cancellation();
+    job->watch_for_cancellation(options.stop);
     post_tasks();
   }
 
@@ -171,14 +210,16 @@ class ThreadPool {
   }
 
   template <class F, class Range, class Invoke>
-  auto submit_all(F f, Range& inputs, std::optional<std::size_t> chunksize, Invoke invoke) {
+  auto submit_all(const TaskOptions& options, F f, Range& inputs, std::optional<std::size_t> chunksize,
+                  Invoke invoke) {
     using Value = std::ranges::range_value_t<Range>;
     using R = std::remove_cvref_t<std::invoke_result_t<Invoke&, F&, Value&>>;
+    detail::require_function(f);
     const std::size_t step = detail::checked_chunksize(chunksize.value_or(1));
     auto chunks = detail::thread_chunks<Value>(inputs, step);
     auto job = std::make_shared<detail::ThreadJob<R>>(chunks.count);
     const auto function = std::make_shared<F>(std::move(f));
-    run_all(job, [&] {
+    run_all(options, job, [&] {
       std::size_t first = 0;
       for (auto& chunk : chunks.list) {
         const std::size_t size = chunk->size();

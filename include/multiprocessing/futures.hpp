@@ -18,6 +18,8 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <set>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,6 +31,7 @@ struct MapOptions {
   Duration timeout = infinite;  ///< from the call until the last result is asked for
   std::size_t chunksize = 1;    ///< tasks that travel together
   std::size_t buffersize = 0;   ///< chunks ahead of the results that were taken; 0: what keeps workers busy
+  StopToken stop = {};          ///< cancels the tasks that are not done, also while they run
 };
 
 /// Results in the order of their inputs, within the time that the call was given. Otherwise as ResultRange.
@@ -126,12 +129,13 @@ class ProcessPoolExecutor {
     return map_passing<Passing>(options, f, std::move(zipped));
   }
 
-  /// No more tasks are taken. With `wait` it returns when all are done and the workers have ended; with
-  /// `cancel_futures` those that no worker has begun are cancelled. Any number of times.
-  void shutdown(bool wait = true, bool cancel_futures = false) {
+  /// No more tasks are taken. With `wait` it returns when all are done, the workers have ended, and callbacks
+  /// have returned; with `cancel_futures` those that no worker has begun are cancelled. Any number of times.
+  /// Throws CancelledError when waiting was given up; the workers end all the same when all is done.
+  void shutdown(bool wait = true, bool cancel_futures = false, StopToken stop = {}) {
     detail::close_pool(*core());
     if (cancel_futures) detail::cancel_waiting_tasks(*core());
-    if (wait) detail::join_pool(*core(), infinite, {});
+    if (wait) detail::join_pool(*core(), infinite, stop);
   }
   /// Ends the workers at once; tasks that are not done answer BrokenProcessPool. Python 3.14.
   void terminate_workers() { detail::break_executor(*core(), false); }
@@ -145,34 +149,49 @@ class ProcessPoolExecutor {
   }
   template <class Passing, class F, class Range>
   auto map_passing(const MapOptions& options, const F& f, Range&& inputs) {
-    return MapResults(
-        ResultRange(detail::open_stream<Passing>(core(), f, std::forward<Range>(inputs), TaskOptions{}, true,
-                                                 options.chunksize, options.buffersize)),
-        options.timeout);
+    return MapResults(ResultRange(detail::open_stream<Passing>(core(), f, std::forward<Range>(inputs),
+                                                               TaskOptions{.stop = options.stop}, true,
+                                                               options.chunksize, options.buffersize)),
+                      options.timeout);
   }
 
   std::shared_ptr<detail::PoolCore> core_;
 };
 
+namespace detail {
+
+/// In the order in which they come first.
+template <class F, class Range>
+std::vector<F> each_once(const Range& futures) {
+  std::vector<F> all;
+  std::set<const FutureCore*> seen;
+  for (const auto& future : futures)
+    if (seen.insert(future.core().get()).second) all.push_back(future);
+  return all;
+}
+
+}  // namespace detail
+
 namespace futures {
 
 enum class ReturnWhen { all_completed, first_completed, first_exception };
 
-/// What wait() answers: which are done, and which are not, each in the order in which they were given.
+/// What wait() answers: which are done, and which are not, each in the order in which they were given, and
+/// once.
 template <class F>
 struct DoneAndNotDone {
   std::vector<F> done;
   std::vector<F> not_done;
 };
 
-/// Waits for some futures. first_exception: returns when one has failed, or all are done. Throws
-/// CancelledError. Python: `concurrent.futures.wait`.
+/// Waits for some futures. first_exception: returns when one has failed (one that was cancelled has not), or
+/// all are done. Throws CancelledError. Python: `concurrent.futures.wait`.
 template <std::ranges::forward_range Range>
 auto wait(const Range& futures, Duration timeout = infinite,
           ReturnWhen return_when = ReturnWhen::all_completed, StopToken stop = {}) {
   using F = std::ranges::range_value_t<Range>;
   const auto signal = std::make_shared<detail::DoneSignal>();
-  std::vector<F> all(std::ranges::begin(futures), std::ranges::end(futures));
+  std::vector<F> all = detail::each_once<F>(futures);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].core()->when_done(signal, i);
   detail::TimeLeft left(timeout);
   for (std::size_t done = 0; done < all.size(); ++done) {
@@ -185,17 +204,21 @@ auto wait(const Range& futures, Duration timeout = infinite,
   return answer;
 }
 
-/// The futures as they are done. An input range that is gone through once. Python:
+/// The futures as they are done, each once. An input range that is gone through once. Python:
 /// `concurrent.futures.as_completed`.
 template <class F>
 class Completed {
  public:
-  Completed(std::vector<F> futures, Duration timeout)
-      : futures_(std::move(futures)), left_(timeout), signal_(std::make_shared<detail::DoneSignal>()) {
+  Completed(std::vector<F> futures, Duration timeout, StopToken stop)
+      : futures_(std::move(futures)),
+        left_(timeout),
+        stop_(std::move(stop)),
+        signal_(std::make_shared<detail::DoneSignal>()) {
     for (std::size_t i = 0; i < futures_.size(); ++i) futures_[i].core()->when_done(signal_, i);
   }
   /// Null at the end. Throws TimeoutError, CancelledError.
-  F* next(StopToken stop = {}) {
+  F* next() { return next(stop_); }
+  F* next(const StopToken& stop) {
     if (given_ == futures_.size()) return nullptr;
     const auto index = signal_->next(left_.remaining(), stop);
     if (!index)
@@ -234,14 +257,15 @@ class Completed {
  private:
   std::vector<F> futures_;
   detail::TimeLeft left_;
+  StopToken stop_;
   std::shared_ptr<detail::DoneSignal> signal_;
   std::size_t given_ = 0;
 };
 
 template <std::ranges::forward_range Range>
-auto as_completed(const Range& futures, Duration timeout = infinite) {
+auto as_completed(const Range& futures, Duration timeout = infinite, StopToken stop = {}) {
   using F = std::ranges::range_value_t<Range>;
-  return Completed<F>(std::vector<F>(std::ranges::begin(futures), std::ranges::end(futures)), timeout);
+  return Completed<F>(detail::each_once<F>(futures), timeout, std::move(stop));
 }
 
 }  // namespace futures

@@ -201,10 +201,12 @@ class Pool {
   /// No more tasks are taken; the workers end when all are done. Any number of times.
   void close() { detail::close_pool(core()); }
   /// Stops the workers; tasks that are not done answer CancelledError. Blocks until the workers have ended:
-  /// one that does not end by itself is killed after a second.
-  void terminate() { detail::terminate_pool(core()); }
-  /// Waits until the workers have ended. An imap that was not read to its end is fed with the rest of its
-  /// inputs first. Throws ValueError before close() or terminate(), CancelledError.
+  /// one that does not end by itself is killed after a second. Throws CancelledError when waiting was given
+  /// up; they are stopped all the same.
+  void terminate(StopToken stop = {}) { detail::terminate_pool(core(), stop); }
+  /// Waits until the workers have ended and the callbacks of their results have returned. An imap that was
+  /// not read to its end is fed with the rest of its inputs first. Throws ValueError before close() or
+  /// terminate(), CancelledError.
   void join(StopToken stop = {}) { detail::join_pool(core(), infinite, stop); }
   /// The same for at most `timeout`; true if they have ended.
   bool join(Duration timeout, StopToken stop = {}) { return detail::join_pool(core(), timeout, stop); }

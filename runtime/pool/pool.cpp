@@ -19,7 +19,10 @@ std::shared_ptr<PoolCore> make_pool(PoolSettings settings) {
 
 int pool_size(const PoolCore& pool) noexcept { return pool.size(); }
 void close_pool(PoolCore& pool) { pool.close(); }
-void terminate_pool(PoolCore& pool) { pool.terminate(true); }
+void terminate_pool(PoolCore& pool, const StopToken& stop) {
+  pool.terminate(false);
+  pool.wait_for_end(stop);
+}
 bool join_pool(PoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
 void cancel_waiting_tasks(PoolCore& pool) { pool.cancel_waiting(); }
 void break_executor(PoolCore& pool, bool kill) { pool.break_up(kill); }

@@ -9,6 +9,7 @@
 #include "contract/process.hpp"
 #include "launch/exit_rule.hpp"
 #include "launch/registry_mutex.hpp"
+#include "support/callbacks.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
 #include "support/reactor.hpp"
@@ -229,10 +230,19 @@ void PoolCore::terminate(bool wait) {
   }
   abort_all(std::make_shared<TaskFailure>(
       std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"))));
-  if (!wait) return;
+  if (wait) wait_for_end({});
+}
+
+void PoolCore::wait_for_end(const StopToken& stop) {
+  const StopCallback wake(stop, [this] {
+    const std::scoped_lock lock(mutex_);
+    changed_.notify_all();
+  });
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return has_ended(); });
+    changed_.wait(lock, [&] { return has_ended() || stop.stop_requested(); });
+    if (!has_ended())
+      throw CancelledError("waiting for the workers to end was given up: a stop was requested");
   }
   drop_initializer();
 }
@@ -271,18 +281,20 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
   }
   lock.unlock();
   drop_initializer();
-  return true;
+  // Whoever reads what callbacks wrote, after this, shall find it whole. Python: it joins their thread.
+  return runtime::wait_for_callbacks(deadline, stop);
 }
 
 void PoolCore::cancel_waiting() {
   check_owner();
-  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
+  std::vector<std::shared_ptr<runtime::PoolJob>> waiting, begun;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& job : queue_)
-      if (!job->begun()) jobs.push_back(job);
+    for (const auto& [key, weak] : open_)
+      if (auto job = weak.lock()) (job->begun() ? begun : waiting).push_back(std::move(job));
   }
-  for (const auto& job : jobs) job->cancel();
+  for (const auto& job : waiting) job->cancel();
+  for (const auto& job : begun) job->cancel_rest();
 }
 
 void PoolCore::break_up(bool kill) {

@@ -41,21 +41,15 @@ class TaskStream::State final : public runtime::PoolJob {
   std::optional<Block> take(Duration timeout, const StopToken& stop) {
     pool_->check_owner();
     const auto deadline = runtime::deadline_after(timeout);
-    top_up();
+    top_up(deadline, stop);
     const StopCallback wake(stop, [this] {
       const std::scoped_lock lock(mutex_);
       arrived_.notify_all();
     });
-    look_behind_abort();
     std::unique_lock lock(mutex_);
     for (;;) {
+      if (aborted_ && !ended_) end_aborted();
       if (auto block = pop()) return block;
-      if (aborted_ && !ended_) {
-        lock.unlock();
-        look_behind_abort();
-        lock.lock();
-        continue;
-      }
       if (ended_ && taken_ == pulled_) return std::nullopt;
       if (stop.stop_requested())
         throw CancelledError("waiting for an outcome was given up: a stop was requested");
@@ -65,7 +59,7 @@ class TaskStream::State final : public runtime::PoolJob {
       // What came may not be the next in order, and the worker that sent it wants more.
       if (here_.empty() || is_next_here()) continue;
       lock.unlock();
-      top_up();
+      top_up(deadline, stop);
       lock.lock();
     }
   }
@@ -126,9 +120,30 @@ class TaskStream::State final : public runtime::PoolJob {
     }
     if (over()) pool_->forget(*this);
   }
+  /// What no worker has begun fails; so does, once for all, what was not pulled.
+  void cancel_rest() override {
+    const auto failure = std::make_shared<TaskFailure>(
+        std::make_exception_ptr(CancelledError("the task was cancelled before it was begun")));
+    {
+      const std::scoped_lock lock(mutex_);
+      if (over()) return;
+      for (; !waiting_.empty(); waiting_.pop_front()) {
+        const auto& chunk = waiting_.front();
+        here_.emplace(key(chunk.first), Block{chunk.first, chunk.count, {}, failure});
+        answered_ += chunk.count;
+      }
+      if (!ended_) here_.emplace(key(pulled_), Block{pulled_, 1, {}, failure});
+      if (!ended_) ++pulled_;
+    }
+    no_more_inputs();
+  }
   [[nodiscard]] bool owned() const noexcept { return pool_->owned(); }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  /// What an input may take before whoever waits for an outcome notices.
+  static constexpr std::chrono::milliseconds slow{1};
+
   [[nodiscard]] bool wants_more() const {
     const std::size_t wanted = buffer_ > 0 ? buffer_ : pool_->appetite();
     const std::scoped_lock lock(mutex_);
@@ -156,20 +171,29 @@ class TaskStream::State final : public runtime::PoolJob {
     return !here_.empty() && (!ordered_ || here_.begin()->first == taken_);
   }
 
-  void top_up() {
-    while (wants_more() && pull()) continue;
+  /// Inputs may be long in coming: whoever waits for an outcome that is here is not kept by them, nor
+  /// beyond his time. One is pulled in any case, so that looks without waiting get on, too.
+  void top_up(platform::Deadline deadline, const StopToken& stop) {
+    const auto begun = Clock::now();
+    for (auto last = begun; wants_more();) {
+      if (stop.stop_requested() || (last != begun && deadline.expired())) return;
+      if ((slow_source_ || last - begun > slow) && has_next()) return;
+      if (!pull()) return;
+      const auto now = Clock::now();
+      slow_source_ = now - last > slow;
+      last = now;
+    }
   }
 
-  /// After an abort: one input more has no result, if there is one more.
-  void look_behind_abort() {
-    const std::scoped_lock feeding(feeding_);
-    {
-      const std::scoped_lock lock(mutex_);
-      if (ended_ || !aborted_) return;
-    }
-    const bool more = feed_ && feed_().has_value();
+  [[nodiscard]] bool has_next() const {
     const std::scoped_lock lock(mutex_);
-    if (more) ++pulled_;
+    return is_next_here();
+  }
+
+  /// Inputs that were not pulled are not asked for any more, since that may take for ever: one failure stands
+  /// for all of them. The mutex is held.
+  void end_aborted() {
+    ++pulled_;
     ended_ = true;
   }
 
@@ -304,6 +328,7 @@ class TaskStream::State final : public runtime::PoolJob {
   std::uint64_t taken_ = 0;
   std::uint64_t largest_chunk_ = 1;
   std::uint64_t arrivals_ = 0;
+  bool slow_source_ = false;                     ///< the last input was long in coming; the consumer's
   std::map<std::uint64_t, std::uint64_t> runs_;  ///< tasks that were taken: from, to
   bool ended_ = false;                           ///< there are no more inputs
   bool begun_ = false;                           ///< guarded by the pool's mutex

@@ -15,6 +15,8 @@
 
 #include "contract/process.hpp"
 #include "contract/system.hpp"
+#include "support/callbacks.hpp"
+#include "support/deadline.hpp"
 #include "support/errors.hpp"
 
 namespace multiprocessing::detail {
@@ -36,7 +38,7 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
         const std::lock_guard lock(mutex_);
         --running_;
       }
-      end(Phase::terminated);
+      end({});
       runtime::throw_os_error(begun.error(), "a pool's thread");
     }
   }
@@ -66,9 +68,9 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
     changed_.notify_all();
   }
 
-  void terminate() {
+  void terminate(const StopToken& stop) {
     check_owner();
-    end(Phase::terminated);
+    end(stop);
   }
 
   bool join(Duration timeout, const StopToken& stop) {
@@ -101,7 +103,8 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
       constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
       ended_.wait_for(lock, std::min(remaining, slice));
     }
-    return true;
+    lock.unlock();
+    return runtime::wait_for_callbacks(runtime::deadline_after(left.remaining()), stop);
   }
 
   void begin(std::shared_ptr<LazyInputs> inputs) {
@@ -133,17 +136,24 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
     if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
   }
 
-  void end(Phase phase) {
+  void end(const StopToken& stop) {
     std::deque<ThreadTask> dropped;
-    std::unique_lock lock(mutex_);
-    phase_ = phase;
-    dropped.swap(tasks_);
-    changed_.notify_all();
-    lock.unlock();
+    {
+      const std::lock_guard lock(mutex_);
+      phase_ = Phase::terminated;
+      dropped.swap(tasks_);
+      changed_.notify_all();
+    }
     for (const auto& task : dropped) task(refusal());
     dropped.clear();
-    lock.lock();
-    ended_.wait(lock, [this] { return running_ == 0; });
+    const StopCallback wake(stop, [this] {
+      const std::lock_guard lock(mutex_);
+      ended_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return running_ == 0 || stop.stop_requested(); });
+    if (running_ > 0)
+      throw CancelledError("waiting for the threads to end was given up: a stop was requested");
   }
 
   [[nodiscard]] bool may_end() const noexcept {
@@ -203,16 +213,23 @@ void drop_thread_pool(std::shared_ptr<ThreadPoolCore> pool) noexcept {
     return;
   }
   try {
-    pool->terminate();
+    pool->terminate({});
   } catch (...) {
     // Without memory its threads are left to the end of the program.
   }
 }
 
+void check_thread_options(const TaskOptions& options) {
+  if (!options.timeout.is_infinite())
+    throw ValueError("timeout: a thread cannot be stopped; use a Pool, or wait for the result for a time");
+  if (options.retries)
+    throw ValueError("retries: a thread does not die alone, so that there is nothing to run again");
+}
+
 void check_running(ThreadPoolCore& pool) { pool.check_running(); }
 void post(ThreadPoolCore& pool, ThreadTask task) { pool.post(std::move(task)); }
 void close(ThreadPoolCore& pool) { pool.close(); }
-void terminate(ThreadPoolCore& pool) { pool.terminate(); }
+void terminate(ThreadPoolCore& pool, const StopToken& stop) { pool.terminate(stop); }
 bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
 bool owned(const ThreadPoolCore& pool) noexcept { return pool.owned(); }
 std::size_t thread_count(const ThreadPoolCore& pool) noexcept { return pool.size(); }

@@ -132,7 +132,9 @@ std::optional<std::size_t> DoneSignal::next(Duration timeout, const StopToken& s
   return index;
 }
 
-TimeLeft::TimeLeft(Duration whole) noexcept : whole_(whole), begun_(std::chrono::steady_clock::now()) {}
+TimeLeft::TimeLeft(Duration whole) noexcept
+    : whole_(std::max(whole.nanoseconds(), std::chrono::nanoseconds::zero())),
+      begun_(std::chrono::steady_clock::now()) {}
 
 Duration TimeLeft::remaining() const noexcept {
   if (whole_.is_infinite()) return infinite;
@@ -161,12 +163,13 @@ bool FutureCore::set_failure(std::function<std::exception_ptr()> make) {
 
 bool FutureCore::cancel() {
   const auto error = std::make_exception_ptr(CancelledError("the future was cancelled"));
-  return state_->settle(
+  const bool first = state_->settle(
       [&] {
         state_->cancelled = true;
         state_->exception = error;
       },
       true);
+  return first || cancelled();
 }
 
 void FutureCore::on_cancel(std::function<void()> stop_work) {
@@ -249,7 +252,7 @@ void FutureCore::when_done(std::shared_ptr<DoneSignal> signal, std::size_t index
 
 bool FutureCore::failed() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->done && (state_->failing || state_->exception != nullptr);
+  return state_->done && !state_->cancelled && (state_->failing || state_->exception != nullptr);
 }
 
 std::intptr_t FutureCore::waitable() const {

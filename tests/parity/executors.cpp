@@ -36,10 +36,12 @@ int hang() {
   mp::connection::wait({mp::parent_process()->sentinel()});
   return 0;
 }
-int take_a_while() {
-  mp::connection::wait({mp::parent_process()->sentinel()}, 20ms);
+int take(std::chrono::milliseconds time) {
+  mp::connection::wait({mp::parent_process()->sentinel()}, time);
   return 1;
 }
+int take_a_while() { return take(20ms); }
+int take_longer() { return take(500ms); }
 int fails() { throw std::runtime_error("this is an exception"); }
 /// As a crash ends a process, without a word.
 [[noreturn]] void crash() { std::_Exit(9); }
@@ -191,8 +193,7 @@ TEST_SUITE("parity.executors") {
     with_each_start_method([](mp::Context& context) {
       mp::ProcessPoolExecutor executor(static_cast<int>(workers), {.context = context});
       std::vector<Future> futures;
-      for (int i = 0; i < 50; ++i) futures.push_back(executor.submit(take_a_while));
-      CHECK(futures.front().result() == 1);
+      for (int i = 0; i < 50; ++i) futures.push_back(executor.submit(take_longer));
       executor.shutdown(true, true);
       std::size_t given_up = 0;
       for (auto& future : futures) {
@@ -202,8 +203,8 @@ TEST_SUITE("parity.executors") {
         else
           CHECK(future.exception() == nullptr);
       }
-      CHECK(given_up < futures.size());
-      if (given_up < 20) MESSAGE(given_up, " were cancelled");
+      // As Python's: most have not begun, and what has begun is done.
+      CHECK(given_up > 20);
     });
   }
 
@@ -261,7 +262,7 @@ TEST_SUITE("parity.executors") {
     auto future = executor.submit(take_a_while);
     const std::vector both = {future, future};
     const auto answer = mp::futures::wait(both);
-    CHECK(which(answer.done, both) == Places{0, 1});
+    CHECK(answer.done.size() == 1);  // a set in Python, too
     CHECK(answer.not_done.empty());
   }
 
@@ -294,10 +295,11 @@ TEST_SUITE("parity.executors") {
   TEST_CASE("test_first_exception_some_already_complete, test_first_exception_one_already_failed") {
     mp::ProcessPoolExecutor executor(2);
     auto slow = executor.submit(hang);
-    const std::vector some = {successful(), executor.submit(fails), slow};
+    // One that was cancelled is no failure: the wait goes on until there is one.
+    const std::vector some = {successful(), cancelled(), executor.submit(fails), slow};
     const auto answer = mp::futures::wait(some, mp::infinite, ReturnWhen::first_exception);
-    CHECK(which(answer.done, some) == Places{0, 1});
-    CHECK(which(answer.not_done, some) == Places{2});
+    CHECK(which(answer.done, some) == Places{0, 1, 2});
+    CHECK(which(answer.not_done, some) == Places{3});
     const std::vector two = {failed(), slow};
     const auto at_once = mp::futures::wait(two, mp::infinite, ReturnWhen::first_exception);
     CHECK(which(at_once.done, two) == Places{0});
@@ -481,7 +483,7 @@ TEST_SUITE("parity.executors") {
     CHECK(pending().cancel());
     for (auto& future : std::vector{successful(), failed(), cancelled()}) {
       CHECK(future.done());
-      CHECK_FALSE(future.cancel());
+      CHECK(future.cancel() == future.cancelled());
     }
     CHECK_FALSE(pending().cancelled());
     CHECK_FALSE(pending().done());

@@ -71,7 +71,7 @@ struct PoolSettings {
 [[nodiscard]] MULTIPROCESSING_EXPORT std::shared_ptr<PoolCore> make_pool(PoolSettings settings);
 [[nodiscard]] MULTIPROCESSING_EXPORT int pool_size(const PoolCore& pool) noexcept;
 MULTIPROCESSING_EXPORT void close_pool(PoolCore& pool);
-MULTIPROCESSING_EXPORT void terminate_pool(PoolCore& pool);
+MULTIPROCESSING_EXPORT void terminate_pool(PoolCore& pool, const StopToken& stop);
 /// True when all workers have ended. Throws ValueError unless closed or terminated.
 MULTIPROCESSING_EXPORT bool join_pool(PoolCore& pool, Duration timeout, const StopToken& stop);
 /// Ends it without waiting for its tasks; does nothing in a forked copy of the process that made it.

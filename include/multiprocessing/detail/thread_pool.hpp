@@ -3,8 +3,10 @@
 
 #include <multiprocessing/async_result.hpp>
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/detail/pool_core.hpp>
 #include <multiprocessing/detail/task_range.hpp>
 #include <multiprocessing/future.hpp>
+#include <multiprocessing/stop_token.hpp>
 
 #include <atomic>
 #include <concepts>
@@ -21,6 +23,9 @@ namespace multiprocessing::detail {
 
 class ThreadPoolCore;
 
+/// Throws ValueError if they want of a thread what only a process can do.
+MULTIPROCESSING_EXPORT void check_thread_options(const TaskOptions& options);
+
 /// What a thread calls: with why the task is not to be run, or null.
 using ThreadTask = std::function<void(std::exception_ptr refused)>;
 
@@ -33,7 +38,7 @@ MULTIPROCESSING_EXPORT void check_running(ThreadPoolCore& pool);
 /// In order. After terminate() the task is refused at once, in this thread.
 MULTIPROCESSING_EXPORT void post(ThreadPoolCore& pool, ThreadTask task);
 MULTIPROCESSING_EXPORT void close(ThreadPoolCore& pool);
-MULTIPROCESSING_EXPORT void terminate(ThreadPoolCore& pool);
+MULTIPROCESSING_EXPORT void terminate(ThreadPoolCore& pool, const StopToken& stop);
 /// True when all threads have ended. Throws ValueError unless closed or terminated, CancelledError.
 MULTIPROCESSING_EXPORT bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop);
 /// Whether this is the process that made it.
@@ -84,9 +89,14 @@ class ThreadJob : public std::enable_shared_from_this<ThreadJob<R>> {
     if (count == 0) core_->set_result({});
   }
 
-  void watch_for_cancellation() {
+  /// Once it is stopped, what was not begun is not run, and nobody waits for the rest.
+  void watch_for_cancellation(const StopToken& stop) {
     core_->on_cancel([weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->cancelled_ = true;
+    });
+    if (!stop.stop_possible()) return;
+    stop_.emplace(stop, [weak = std::weak_ptr(core_)] {
+      if (const auto core = weak.lock()) core->cancel();
     });
   }
 
@@ -143,6 +153,7 @@ class ThreadJob : public std::enable_shared_from_this<ThreadJob<R>> {
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> failed_{false};
   std::exception_ptr failure_;
+  std::optional<StopCallback> stop_;
 };
 
 }  // namespace multiprocessing::detail

@@ -4,8 +4,10 @@
 #include <multiprocessing/detail/thread_pool.hpp>
 #include <multiprocessing/errors.hpp>
 #include <multiprocessing/outcome.hpp>
+#include <multiprocessing/stop_token.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -34,9 +36,18 @@ class ThreadStreamState final : public LazyInputs,
         inputs_(std::move(inputs)),
         ordered_(ordered) {}
 
+  /// Once `stop` is set, tasks that were not begun answer CancelledError.
+  void obey(const StopToken& stop) {
+    stop_ = stop;
+    on_stop_.emplace(stop, [this] {
+      const std::lock_guard lock(mutex_);
+      arrived_.notify_all();
+    });
+  }
+
   std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) {
-    while (wants_more() && pull()) continue;
     const TimeLeft left(timeout);
+    top_up(left, stop);
     const StopCallback wake(stop, [this] {
       const std::lock_guard lock(mutex_);
       arrived_.notify_all();
@@ -45,7 +56,7 @@ class ThreadStreamState final : public LazyInputs,
     for (;;) {
       if (auto outcome = pop()) return outcome;
       if (ended_ && taken_ == pulled_) return std::nullopt;
-      if (stop.stop_requested())
+      if (stop.stop_requested() || stop_.stop_requested())
         throw CancelledError("waiting for an outcome was given up: a stop was requested");
       const auto remaining = left.remaining().nanoseconds();
       if (remaining.count() <= 0) throw TimeoutError("no outcome within the time; nothing is lost");
@@ -78,16 +89,41 @@ class ThreadStreamState final : public LazyInputs,
  private:
   /// The mutex is held.
   std::optional<Outcome<R>> pop() {
-    if (here_.empty() || (ordered_ && here_.begin()->first != taken_)) return std::nullopt;
+    if (!is_next_here()) return std::nullopt;
     std::optional<Outcome<R>> outcome(std::move(here_.begin()->second));
     here_.erase(here_.begin());
     ++taken_;
     return outcome;
   }
 
+  /// As for processes: inputs may be long in coming, and keep nobody from what is here, nor beyond his time.
+  void top_up(const TimeLeft& left, const StopToken& stop) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds slow(1);
+    const auto begun = Clock::now();
+    for (auto last = begun; wants_more();) {
+      if (stop.stop_requested() || stop_.stop_requested() ||
+          (last != begun && left.remaining().nanoseconds().count() <= 0))
+        return;
+      if ((slow_source_ || last - begun > slow) && has_next()) return;
+      if (!pull()) return;
+      const auto now = Clock::now();
+      slow_source_ = now - last > slow;
+      last = now;
+    }
+  }
+
   bool has_more() {
     const std::lock_guard lock(mutex_);
     return !ended_;
+  }
+
+  [[nodiscard]] bool is_next_here() const {
+    return !here_.empty() && (!ordered_ || here_.begin()->first == taken_);
+  }
+  bool has_next() {
+    const std::lock_guard lock(mutex_);
+    return is_next_here();
   }
 
   bool wants_more() {
@@ -145,6 +181,9 @@ class ThreadStreamState final : public LazyInputs,
       return note(Outcome<R>(index, std::make_shared<TaskFailure>(refused)));
     }
     if (abandoned_) return;
+    if (stop_.stop_requested())
+      return note(Outcome<R>(index, std::make_shared<TaskFailure>(std::make_exception_ptr(
+                                        CancelledError("the task was not begun: a stop was requested")))));
     try {
       if constexpr (std::is_void_v<R>) {
         std::invoke(function_, std::move(value));
@@ -177,6 +216,9 @@ class ThreadStreamState final : public LazyInputs,
   std::size_t taken_ = 0;
   std::size_t arrivals_ = 0;
   bool ended_ = false;
+  bool slow_source_ = false;  ///< the last input was long in coming; the consumer's
+  StopToken stop_;
+  std::optional<StopCallback> on_stop_;
   std::atomic<bool> abandoned_{false};
 };
 
@@ -185,9 +227,11 @@ class ThreadStream final : public OutcomeSource<R> {
   using State = ThreadStreamState<R, F, View>;
 
  public:
-  ThreadStream(const std::shared_ptr<ThreadPoolCore>& pool, F function, View inputs, bool ordered)
+  ThreadStream(const std::shared_ptr<ThreadPoolCore>& pool, F function, View inputs, bool ordered,
+               const StopToken& stop)
       : pool_(pool), state_(std::make_shared<State>(pool, std::move(function), std::move(inputs), ordered)) {
     begin_inputs(*pool_, state_);
+    state_->obey(stop);
   }
   ~ThreadStream() override {
     if (!owned(*pool_)) {

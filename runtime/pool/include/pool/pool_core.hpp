@@ -54,11 +54,13 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void close_for_good();
   /// With `wait` it returns when all workers have ended.
   void terminate(bool wait);
+  /// After terminate(). Throws CancelledError.
+  void wait_for_end(const StopToken& stop);
   bool join(Duration timeout, const StopToken& stop);
   [[nodiscard]] int size() const noexcept { return settings_.processes; }
   /// How many chunks keep all workers busy.
   [[nodiscard]] std::size_t appetite() const;
-  /// Cancels jobs that no worker has begun.
+  /// Cancels jobs that no worker has begun, and of the others what none has.
   void cancel_waiting();
   /// Ends the workers at once, and every task with BrokenProcessPool.
   void break_up(bool kill);

@@ -52,6 +52,8 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   virtual void cancel() = 0;
   /// Pulls what is left of the inputs, which may be the user's code, until the deadline or a stop.
   virtual void drain(platform::Deadline, const StopToken&) {}
+  /// Of one that was begun: what no worker has is cancelled.
+  virtual void cancel_rest() {}
   /// Nobody will pull its inputs any more.
   virtual void no_more_inputs() {}
   /// Its owner wants nothing of it any more, and whoever runs it is stopped.
