@@ -6,10 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -59,16 +57,13 @@ double ask(int fd, std::vector<char> buffer, int times, Way way) {
   return seconds_of(times, [&] { once(++done == times); });
 }
 
-using Length = std::array<char, sizeof(std::uint32_t)>;
-
 /// `buffer` begins with the length.
 void read_framed(int fd, std::vector<char>& buffer) {
-  Length length{};
-  read_all(fd, length);
-  const auto size = static_cast<std::size_t>(std::bit_cast<std::uint32_t>(length));
-  if (size + length.size() > buffer.size()) _exit(1);
-  std::copy(length.begin(), length.end(), buffer.begin());
-  read_all(fd, std::span(buffer).subspan(length.size(), size));
+  std::uint32_t size = 0;
+  read_all(fd, std::span(buffer).first(sizeof size));
+  std::memcpy(&size, buffer.data(), sizeof size);
+  if (size + sizeof size > buffer.size()) _exit(1);
+  read_all(fd, std::span(buffer).subspan(sizeof size, size));
 }
 
 [[noreturn]] void answer_framed(int fd, std::vector<char> buffer, int times) {
@@ -118,9 +113,9 @@ Measure bare_socket(std::size_t size, int times, Way way) {
 
 Measure bare_framed_socket(std::size_t size, int times) {
   return [=] {
-    const auto length = std::bit_cast<Length>(static_cast<std::uint32_t>(size));
-    std::vector<char> buffer(length.begin(), length.end());
-    buffer.resize(length.size() + size, 'x');
+    const auto length = static_cast<std::uint32_t>(size);
+    std::vector<char> buffer(sizeof length + size, 'x');
+    std::memcpy(buffer.data(), &length, sizeof length);
     return with_forked_peer([&](int fd) { answer_framed(fd, buffer, times); },
                             [&](int fd) { return ask_framed(fd, buffer, times); });
   };

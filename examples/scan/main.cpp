@@ -4,7 +4,6 @@
 #include "count.hpp"
 #include "inputs.hpp"
 #include "options.hpp"
-#include "progress.hpp"
 #include "report.hpp"
 #include "walk.hpp"
 
@@ -49,15 +48,14 @@ void count_all(scan::Walk& walk, const scan::Options& options, scan::Report& rep
   mp::Pool pool(options.jobs, {.initializer = {scan::prepare_worker, options.words, options.injections},
                                .retries = options.retries});
   scan::Inputs files(walk);
-  scan::Progress progress;
-  for (auto& outcome : pool.imap_outcomes(scan::count_file, files,
-                                          {.chunksize = options.chunk, .task = {.timeout = options.limit}})) {
+  auto outcomes = pool.imap_outcomes(scan::count_file, files,
+                                     {.chunksize = options.chunk, .task = {.timeout = options.limit}});
+  for (auto& outcome : mp::progress(outcomes, {.description = "files"})) {
     const scan::File file = files.take(outcome.index());
     if (outcome)
       report.add(file, *outcome);
     else
       report.add_failed(file, reason_of(outcome.error(), options));
-    progress.show(report.counted(), report.failed());
   }
 }
 

@@ -20,8 +20,6 @@ class Report {
   /// A line for each: path and reason.
   void add_unreadable(const std::vector<std::string>& lines);
 
-  [[nodiscard]] std::uint64_t counted() const { return total_.files; }
-  [[nodiscard]] std::size_t failed() const { return failed_.count; }
   [[nodiscard]] bool complete() const { return failed_.count == 0 && unreadable_.count == 0; }
 
   /// The table goes to standard output, what could not be counted to standard error.

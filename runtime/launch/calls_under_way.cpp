@@ -7,7 +7,10 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "contract/clock.hpp"
 #include "contract/process.hpp"
+#include "launch/exit_rule.hpp"
+#include "support/callbacks.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -31,9 +34,26 @@ Count& own_count() {
   return *found;
 }
 
+void wait_for_calls(platform::Deadline deadline) {
+  auto* const count = current_count.load();
+  if (count == nullptr || count->owner != platform::current_pid()) return;
+  std::unique_lock lock(count->mutex);
+  while (count->calls > 0 && !deadline.expired()) {
+    count->changed.wait_for(lock, deadline.remaining());
+  }
+}
+
+void settle_results() {
+  constexpr std::chrono::seconds grace(5);
+  const auto deadline = platform::Deadline::after(grace);
+  wait_for_calls(deadline);
+  wait_for_callbacks(deadline, {});
+}
+
 }  // namespace
 
 CallUnderWay::CallUnderWay() : owner_(platform::current_pid()) {
+  settle_results_at_exit();
   auto& count = own_count();
   const std::lock_guard lock(count.mutex);
   ++count.calls;
@@ -47,14 +67,6 @@ CallUnderWay::~CallUnderWay() {
   count.changed.notify_all();
 }
 
-void wait_for_calls(platform::Deadline deadline) {
-  auto* const count = current_count.load();
-  if (count == nullptr || count->owner != platform::current_pid()) return;
-  std::unique_lock lock(count->mutex);
-  while (count->calls > 0 && !deadline.expired()) {
-    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
-    count->changed.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
-  }
-}
+void settle_results_at_exit() noexcept { after_exit_rule(&settle_results); }
 
 }  // namespace multiprocessing::runtime

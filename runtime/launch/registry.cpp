@@ -6,12 +6,10 @@
 #include <set>
 #include <utility>
 
-#include "launch/calls_under_way.hpp"
 #include "launch/exit_rule.hpp"
 #include "launch/process_state.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
-#include "support/callbacks.hpp"
 #include "support/deadline.hpp"
 
 namespace multiprocessing::runtime {
@@ -23,10 +21,12 @@ std::mutex& registry_mutex() noexcept {
 
 namespace {
 std::atomic<void (*)()> prepare_exit{nullptr};
+std::atomic<void (*)()> settle_exit{nullptr};
 std::atomic<bool> exit_begun{false};
 }  // namespace
 
 void at_exit_rule(void (*prepare)()) noexcept { prepare_exit = prepare; }
+void after_exit_rule(void (*settle)()) noexcept { settle_exit = settle; }
 bool exit_rule_has_begun() noexcept { return exit_begun; }
 
 }  // namespace multiprocessing::runtime
@@ -169,12 +169,7 @@ void run_exit_rule() noexcept {
   if (auto* const prepare = runtime::prepare_exit.load()) quietly(prepare);
   // Most children start nothing.
   if (registry_exists) quietly([] { Registry::instance().run_exit_rule(); });
-  // What follows destroys the objects that callbacks use. One that does not come to its end shall not keep
-  // the program for ever.
-  constexpr std::chrono::seconds grace(5);
-  const auto deadline = platform::Deadline::after(grace);
-  quietly([&] { runtime::wait_for_calls(deadline); });
-  quietly([&] { runtime::wait_for_callbacks(deadline, {}); });
+  if (auto* const settle = runtime::settle_exit.load()) quietly(settle);
 }
 
 }  // namespace multiprocessing::detail

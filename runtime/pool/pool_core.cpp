@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "contract/process.hpp"
+#include "launch/calls_under_way.hpp"
 #include "launch/exit_rule.hpp"
 #include "launch/registry_mutex.hpp"
 #include "support/callbacks.hpp"
@@ -47,6 +48,7 @@ void end_pools() {
 
 PoolCore::PoolCore(PoolSettings settings) : settings_(std::move(settings)), owner_(platform::current_pid()) {
   runtime::at_exit_rule(&end_pools);
+  runtime::settle_results_at_exit();
   const std::scoped_lock lock(runtime::registry_mutex());
   pools().insert(this);
 }

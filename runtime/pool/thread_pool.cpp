@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -9,12 +10,15 @@
 #include <memory>
 #include <multiprocessing/detail/thread_pool.hpp>
 #include <multiprocessing/errors.hpp>
+#include <multiprocessing/freeze_support.hpp>
 #include <mutex>
 #include <string>
 #include <utility>
 
 #include "contract/process.hpp"
 #include "contract/system.hpp"
+#include "launch/calls_under_way.hpp"
+#include "launch/child_main.hpp"
 #include "support/callbacks.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
@@ -24,7 +28,11 @@ namespace multiprocessing::detail {
 class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
  public:
   ThreadPoolCore(int threads, std::function<void()> initializer)
-      : threads_(threads), owner_(platform::current_pid()), initializer_(std::move(initializer)) {}
+      : threads_(threads), owner_(platform::current_pid()), initializer_(std::move(initializer)) {
+    // A program that starts no process need not have said freeze_support().
+    if (runtime::exit_rule_is_due()) std::atexit(multiprocessing_at_exit);
+    runtime::settle_results_at_exit();
+  }
 
   void start() {
     for (int i = 0; i < threads_; ++i) {

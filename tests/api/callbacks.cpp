@@ -49,6 +49,16 @@ void leave_in_a_callback() {
   static_cast<void>(here.poll(mp::infinite));
 }
 
+void leave_with_a_thread() {
+  mp::ThreadPool pool(1);
+  auto result = pool.apply_async(square, 9);
+  result.on_success([](int x) {
+    take_a_while();
+    std::cout << "thread " << x;
+  });
+  result.get();
+}
+
 /// Until the stop is requested, or for `time`.
 void until(const mp::StopToken& stop, mp::Duration time = mp::infinite) {
   const auto [here, there] = mp::Pipe();
@@ -76,6 +86,7 @@ TEST_SUITE("api.callbacks") {
       for (int i = 0; i < 3; ++i) {
         CHECK(output_of(context, leave_with_a_call) == "call 49");
         CHECK(output_of(context, leave_with_an_executor) == "task 64");
+        CHECK(output_of(context, leave_with_a_thread) == "thread 81");
       }
     });
   }

@@ -10,30 +10,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <iostream>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "contract/process.hpp"
+#include "test_support/family.hpp"
 #include "test_support/figures.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
-namespace platform = multiprocessing::platform;
 using namespace std::chrono_literals;
+using family::Output;
+using family::tell;
 
 namespace {
-
-/// How long a family may take to come into being, and what is left of it to end. More is a hang.
-constexpr auto patience = 60s;
-
-void tell(const char* what) {
-  const auto me = platform::current_identity();
-  std::cout << std::string(what) + ' ' + std::to_string(me.pid) + ' ' + std::to_string(me.start_time) + '\n'
-            << std::flush;
-}
 
 void wait_for_ever() {
   tell("leaf");
@@ -61,53 +51,6 @@ void root() {
   }
   for (auto& child : children) child.join();
 }
-
-/// What a family has written so far.
-class Output {
- public:
-  explicit Output(mp::ByteStream& stream) : stream_(stream) {}
-
-  /// Reads until there are so many lines; false at the end of the stream and when the time is over.
-  bool reach(std::ptrdiff_t lines) {
-    while (std::count(text_.begin(), text_.end(), '\n') < lines)
-      if (!read_more()) return false;
-    return true;
-  }
-  /// Reads to the end; false when the time is over first.
-  bool reach_end() {
-    while (read_more()) {
-    }
-    return ended_;
-  }
-  /// How many of those that said who they are still run.
-  [[nodiscard]] int running() const {
-    std::istringstream words(text_);
-    std::string what;
-    platform::ProcessIdentity identity;
-    int count = 0;
-    while (words >> what >> identity.pid >> identity.start_time)
-      if (platform::is_alive(identity)) ++count;
-    return count;
-  }
-
- private:
-  bool read_more() {
-    try {
-      std::vector<std::byte> buffer(256);
-      const auto count = stream_.read_some(buffer, limit_.token());
-      ended_ = count == 0;
-      for (std::size_t i = 0; i < count; ++i) text_ += static_cast<char>(buffer[i]);
-      return count > 0;
-    } catch (const mp::CancelledError&) {
-      return false;
-    }
-  }
-
-  mp::ByteStream& stream_;
-  mp::TimeLimit limit_{patience};
-  std::string text_;
-  bool ended_ = false;
-};
 
 struct Round {
   std::chrono::duration<double> took{};  ///< from the kill to the end of the last descendant

@@ -2,8 +2,6 @@
 // what their ends are to tell.
 #pragma once
 
-#include "contract/clock.hpp"
-
 namespace multiprocessing::runtime {
 
 /// One call, from its making to the moment at which its future has been told.
@@ -18,7 +16,9 @@ class CallUnderWay {
   int owner_;  ///< a forked child has copies of its parent's
 };
 
-/// Until there are none, or the time is over. The processes of all have ended.
-void wait_for_calls(platform::Deadline deadline);
+/// From now on the end of the program waits, once its children have ended, until calls have told their
+/// results and callbacks have returned: what follows destroys the objects that they use. Five seconds at
+/// most.
+void settle_results_at_exit() noexcept;
 
 }  // namespace multiprocessing::runtime
