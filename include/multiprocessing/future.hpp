@@ -46,6 +46,14 @@ class MULTIPROCESSING_EXPORT TimeLeft {
   std::chrono::steady_clock::time_point begun_;
 };
 
+/// Who brings results, where somebody who waits for one may lend a hand.
+class MULTIPROCESSING_EXPORT ResultSource {
+ public:
+  virtual ~ResultSource() = default;
+  /// For moments, and as long as that paid lately: takes what has come, until `found()` or the time is over.
+  virtual void look(const std::function<bool()>& found, Duration timeout) noexcept = 0;
+};
+
 /// The untyped half of a Future: bytes or an exception, who waits for it, who wants to be called.
 /// Thread-safe.
 class MULTIPROCESSING_EXPORT FutureCore {
@@ -60,9 +68,11 @@ class MULTIPROCESSING_EXPORT FutureCore {
   bool set_exception(std::exception_ptr exception);
   /// An exception that is made when somebody asks for it, in his thread.
   bool set_failure(std::function<std::exception_ptr()> make);
+  /// Who is asked to look before somebody is put to sleep. Before anybody waits.
+  void set_source(std::weak_ptr<ResultSource> source);
   /// What cancel() does to the work itself.
   void on_cancel(std::function<void()> stop_work);
-  /// True if the work was still going on; the future then answers CancelledError.
+  /// True if the work was still going on, or was cancelled before: the future answers CancelledError.
   bool cancel();
 
   /// Somebody has begun the work, or is about to.
@@ -78,7 +88,7 @@ class MULTIPROCESSING_EXPORT FutureCore {
   void add_done_callback(std::function<void()> callback);
   /// Calls `signal->done(index)` when it is done, at once if it is.
   void when_done(std::shared_ptr<DoneSignal> signal, std::size_t index);
-  /// Whether it is done and has no result.
+  /// Whether it is done and has no result, for another reason than cancel().
   [[nodiscard]] bool failed() const;
   /// A handle that is ready once the result is there; open as long as this lives. Throws OSError.
   [[nodiscard]] std::intptr_t waitable() const;

@@ -23,7 +23,9 @@ class ListJob final : public runtime::PoolJob {
         count_(list.count),
         chunksize_(list.chunksize),
         is_list_(list.is_list),
-        left_(list.count) {}
+        left_(list.count) {
+    future_->set_source(pool_);
+  }
 
   [[nodiscard]] const std::shared_ptr<FutureCore>& future() const noexcept { return future_; }
 

@@ -34,6 +34,7 @@ struct FutureCore::State {
   bool failing = false;                                ///< make_exception was set
   std::once_flag exception_made;
   std::optional<platform::Wakeup> wakeup;  ///< for waitable()
+  std::weak_ptr<ResultSource> source;      ///< set before anybody waits
   std::function<void()> stop_work;
   std::vector<std::function<void()>> callbacks;
   std::vector<std::pair<std::weak_ptr<DoneSignal>, std::size_t>> signals;
@@ -172,6 +173,8 @@ bool FutureCore::cancel() {
   return first || cancelled();
 }
 
+void FutureCore::set_source(std::weak_ptr<ResultSource> source) { state_->source = std::move(source); }
+
 void FutureCore::on_cancel(std::function<void()> stop_work) {
   {
     const std::lock_guard lock(state_->mutex);
@@ -205,6 +208,8 @@ bool FutureCore::wait(Duration timeout, const StopToken& stop) const {
   if (state_->maker != platform::current_pid())
     throw AssertionError("the future belongs to the process that made it; a forked child cannot wait for it");
   const platform::Deadline deadline = runtime::deadline_after(timeout);
+  if (const auto source = state_->source.lock(); source != nullptr && !done() && !stop.stop_requested())
+    source->look([this] { return done(); }, runtime::remaining(deadline));
   const StopCallback wake(stop, [this] {
     const std::lock_guard lock(state_->mutex);
     state_->changed.notify_all();

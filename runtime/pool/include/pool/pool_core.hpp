@@ -11,9 +11,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
+#include <multiprocessing/future.hpp>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -26,15 +28,16 @@
 #include "launch/identity.hpp"
 #include "pool/pool_job.hpp"
 #include "pool/pool_worker.hpp"
+#include "support/attention.hpp"
 
 namespace multiprocessing::detail {
 
-class PoolCore : public std::enable_shared_from_this<PoolCore> {
+class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCore> {
  public:
   explicit PoolCore(PoolSettings settings);
   PoolCore(const PoolCore&) = delete;
   PoolCore& operator=(const PoolCore&) = delete;
-  ~PoolCore();
+  ~PoolCore() override;
 
   /// Once, before anything else.
   void start();
@@ -64,6 +67,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   void cancel_waiting();
   /// Ends the workers at once, and every task with BrokenProcessPool.
   void break_up(bool kill);
+  void look(const std::function<bool()>& found, Duration timeout) noexcept override;
   [[nodiscard]] bool owned() const noexcept;
   [[nodiscard]] bool is_executor() const noexcept { return settings_.executor; }
 
@@ -114,6 +118,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
 
   // Without the mutex.
   void deliver(Deliveries& deliveries);
+  bool collect();
   void fail(std::shared_ptr<runtime::PoolJob> job);
 
   // Workers.
@@ -147,6 +152,8 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Phase phase_ = Phase::running;
+  std::mutex looking_;  ///< before mutex_; held by the one who looks
+  runtime::Attention attention_;
   std::vector<std::shared_ptr<Worker>> workers_;
   int starting_ = 0;
   int leaving_ = 0;  ///< workers that have ended and whose handles are still open

@@ -1,0 +1,51 @@
+// Whoever waits for a result takes what has come himself, for moments, before he sleeps: a result that goes
+// by way of the reactor's thread costs one more sleeper who has to be woken. Where that does not pay (long
+// tasks, one processor) it becomes seldom, as for all waits; see support/attention.hpp.
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "pool/pool_core.hpp"
+#include "support/deadline.hpp"
+
+namespace multiprocessing::detail {
+
+void PoolCore::look(const std::function<bool()>& found, Duration timeout) noexcept try {
+  if (!owned()) return;
+  const std::unique_lock turn(looking_, std::try_to_lock);
+  if (!turn) return;  // one is enough: he takes the results of all
+  auto look = attention_.next();
+  if (look.at_most <= look.at_most.zero()) return;
+  const auto until = std::min(runtime::deadline_after(timeout), platform::Deadline::after(look.at_most));
+  look.outcome = platform::Look::Outcome::in_vain;
+  bool over = false;
+  while (!over) {
+    const bool took = collect();
+    over = until.expired();
+    if (!found()) continue;
+    // Who was put off the processor meanwhile, or was told by the reactor, did not get it by looking.
+    if (took && !over) look.outcome = platform::Look::Outcome::paid;
+    break;
+  }
+  attention_.note(look);
+} catch (const std::bad_alloc&) {
+  // The reactor's thread goes on.
+}
+
+/// What lies in the channels, if nobody else is at it; whether there was anything.
+bool PoolCore::collect() {
+  Deliveries deliveries;
+  {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    for (const auto& worker : workers_)
+      if (!worker->gone && !worker->doomed && !worker->sent.empty() && !read_results(worker, deliveries))
+        give_up(worker);
+    if (deliveries.results.empty()) return false;
+    dispatch(deliveries);
+  }
+  deliver(deliveries);
+  return true;
+}
+
+}  // namespace multiprocessing::detail
