@@ -25,7 +25,7 @@ struct SpawnOptions {
   std::string start_method = "spawn";
   /// How long the others get to end after terminate() when one has failed, before kill().
   Duration grace = std::chrono::seconds(30);
-  /// Gives up waiting inside spawn(), when `join` is set; the processes are stopped then.
+  /// Gives up starting and, when `join` is set, waiting inside spawn(); the processes are stopped then.
   StopToken stop = {};
 };
 

@@ -113,7 +113,7 @@ ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOption
       ProcessOptions each;
       each.daemon = options.daemon;
       processes.push_back(ProcessFactory::make({method, "Process"}, std::move(each), std::move(task)));
-      processes.back().start();
+      processes.back().start(options.stop);
     }
   } catch (...) {
     if (!processes.empty() && !processes.back().pid()) processes.pop_back();
