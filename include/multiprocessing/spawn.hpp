@@ -29,7 +29,8 @@ struct SpawnOptions {
   StopToken stop = {};
 };
 
-/// The processes of one group. Movable. One thread at a time.
+/// The processes of one group. Movable; every member of a moved-from object throws ValueError. One thread at
+/// a time.
 class MULTIPROCESSING_EXPORT ProcessContext {
  public:
   ProcessContext(ProcessContext&&) noexcept;
@@ -43,12 +44,13 @@ class MULTIPROCESSING_EXPORT ProcessContext {
   /// as above.
   bool join(Duration timeout, StopToken stop = {});
   [[nodiscard]] std::vector<int> pids() const;
-  [[nodiscard]] std::vector<Process>& processes() noexcept;
+  [[nodiscard]] std::vector<Process>& processes();
 
  private:
   friend struct detail::ProcessFactory;
   struct State;
   explicit ProcessContext(std::unique_ptr<State> state) noexcept;
+  [[nodiscard]] State& usable() const;
   std::unique_ptr<State> state_;
 };
 using SpawnContext = ProcessContext;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "test_support/abilities.hpp"
 #include "test_support/leak_check.hpp"
@@ -132,6 +133,16 @@ TEST_SUITE("api.groups") {
                               {.nprocs = 3, .join = false, .stop = meanwhile.token()}),
                     mp::CancelledError);
     CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("a group that was moved from refuses every member") {
+    auto group = mp::spawn(succeed, std::tuple(1), {.join = false});
+    mp::ProcessContext moved = std::move(group);
+    CHECK_THROWS_AS(group.join(), mp::ValueError);
+    CHECK_THROWS_AS(group.join(0s), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(group.pids()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(group.processes()), mp::ValueError);
+    CHECK(moved.join());
   }
 
   TEST_CASE("a group of nobody is refused, as is an unknown start method") {
