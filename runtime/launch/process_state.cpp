@@ -430,8 +430,8 @@ bool ProcessState::daemon() {
 void ProcessState::set_daemon(bool daemon) {
   const std::scoped_lock lock(registry_mutex());
   check_usable("set_daemon");
-  if (is_self_ || phase_ != Phase::created)
-    throw AssertionError("set_daemon(): the process has started already");
+  if (is_self_) return runtime::self().set_daemon(daemon);
+  if (phase_ != Phase::created) throw AssertionError("set_daemon(): the process has started already");
   daemon_ = daemon;
 }
 

@@ -29,6 +29,29 @@ void wait_for_stop() {
   }
 }
 
+/// In a daemonic process: 0 if it may have children only while it says that it is none.
+void be_ordinary_for_a_while() {
+  auto& self = mp::current_process();
+  const auto refused = [] {
+    mp::Process child(do_nothing);
+    if (!child.daemon()) return false;
+    try {
+      child.start();
+    } catch (const mp::AssertionError&) {
+      return true;
+    }
+    return false;
+  };
+  if (!self.daemon() || !refused()) mp::exit(1);
+  self.set_daemon(false);
+  mp::Process child(exit_with, 7);
+  if (self.daemon() || child.daemon()) mp::exit(2);
+  child.start();
+  child.join();
+  self.set_daemon(true);
+  mp::exit(child.exitcode() == 7 && refused() ? 0 : 3);
+}
+
 TEST_SUITE("api.process") {
   TEST_CASE_FIXTURE(LeakCheck, "a process starts, runs and is joined") {
     with_each_start_method([](mp::Context& context) {
@@ -149,6 +172,25 @@ TEST_SUITE("api.process") {
     CHECK_THROWS_AS(mp::current_process().start(), mp::AssertionError);
     CHECK_THROWS_AS(mp::current_process().join(), mp::AssertionError);
     CHECK(mp::current_process().is_alive());
+  }
+
+  TEST_CASE("the current process may make itself daemonic, and ordinary again") {
+    with_each_start_method([](mp::Context& context) {
+      auto p = context.Process(mp::ProcessOptions{.daemon = true}, be_ordinary_for_a_while);
+      p.start();
+      p.join();
+      CHECK(p.exitcode() == 0);
+      CHECK(p.daemon());
+    });
+    mp::current_process().set_daemon(true);
+    CHECK(mp::current_process().daemon());
+    mp::Process p(do_nothing);
+    CHECK(p.daemon());
+    CHECK_THROWS_AS(p.start(), mp::AssertionError);
+    mp::current_process().set_daemon(false);
+    p.start();
+    p.join();
+    CHECK(p.exitcode() == 0);
   }
 
   TEST_CASE("close lets go of a process that has ended, and refuses one that runs") {
