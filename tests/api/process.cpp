@@ -3,6 +3,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -50,6 +51,16 @@ void be_ordinary_for_a_while() {
   child.join();
   self.set_daemon(true);
   mp::exit(child.exitcode() == 7 && refused() ? 0 : 3);
+}
+
+template <class Member>
+std::string refusal_of(Member member) {
+  try {
+    member();
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 TEST_SUITE("api.process") {
@@ -191,6 +202,18 @@ TEST_SUITE("api.process") {
     p.start();
     p.join();
     CHECK(p.exitcode() == 0);
+  }
+
+  TEST_CASE("a refusal names the process and the member that was called") {
+    auto& self = mp::current_process();
+    for (const auto& text :
+         {refusal_of([&] { self.start(); }), refusal_of([&] { static_cast<void>(self.sentinel()); }),
+          refusal_of([&] { static_cast<void>(self.standard_output()); })})
+      CHECK_MESSAGE(text.find("'" + self.name() + "'") != std::string::npos, text);
+    mp::Process p(do_nothing);
+    p.close();
+    CHECK(refusal_of([&] { static_cast<void>(p.exit_reason()); }).starts_with("exit_reason()"));
+    CHECK(refusal_of([&] { static_cast<void>(p.exit_kind()); }).starts_with("exit_kind()"));
   }
 
   TEST_CASE("close lets go of a process that has ended, and refuses one that runs") {
