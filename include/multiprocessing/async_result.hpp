@@ -20,7 +20,8 @@ namespace multiprocessing {
 /// Runs a function somewhere else: in the thread of a window, of an event loop.
 using Post = std::function<void(std::function<void()>)>;
 
-/// The result of a task that may still run. Copies name the same result. Thread-safe.
+/// The result of a task that may still run. Copies name the same result; every member of a moved-from object
+/// throws ValueError. Thread-safe.
 template <class R>
 class AsyncResult {
  public:
@@ -33,22 +34,22 @@ class AsyncResult {
   /// or ours, else as RemoteError; WorkerDied; TimeoutError (within `timeout`, or of the task itself);
   /// CancelledError. Any number of times.
   R get(Duration timeout = infinite, StopToken stop = {}) const {
-    const auto& bytes = core_->bytes(timeout, stop);
+    const auto& bytes = core()->bytes(timeout, stop);
     if constexpr (detail::result_travels<R>) {
       if (value_ == nullptr) return detail::decode_result<R>(bytes);
     }
     return (*value_)();
   }
   /// Waits until the result is there; false if the time was over first. Throws CancelledError.
-  bool wait(Duration timeout = infinite, StopToken stop = {}) const { return core_->wait(timeout, stop); }
-  [[nodiscard]] bool ready() const { return core_->done(); }
+  bool wait(Duration timeout = infinite, StopToken stop = {}) const { return core()->wait(timeout, stop); }
+  [[nodiscard]] bool ready() const { return core()->done(); }
   /// Whether it ended without an exception. Throws ValueError while it is not ready.
   [[nodiscard]] bool successful() const {
     if (!ready()) throw ValueError("successful(): the result is not ready");
     return exception() == nullptr;
   }
   /// Stops the task, also while it runs: then its worker is stopped and replaced. True unless it had ended.
-  bool cancel() const { return core_->cancel(); }
+  bool cancel() const { return core()->cancel(); }
 
   /// Calls `f` with the result once it is there, at once if it is; not after a failure. In this thread, or in
   /// one of the library's that does nothing else; with via() where that posts it. What `f` throws is logged.
@@ -75,6 +76,7 @@ class AsyncResult {
   }
   /// The same result, whose callbacks run where `post` puts them.
   [[nodiscard]] AsyncResult via(Post post) const {
+    static_cast<void>(core());
     AsyncResult copy = *this;
     copy.post_ = std::make_shared<const Post>(std::move(post));
     return copy;
@@ -82,16 +84,19 @@ class AsyncResult {
 
   /// For connection::wait(): ready when the result is. Valid as long as a copy of this lives.
   [[nodiscard]] Waitable waitable() const {
-    return Waitable(NativeHandle((NativeHandle::native_type)core_->waitable()));
+    return Waitable(NativeHandle((NativeHandle::native_type)core()->waitable()));
   }
   operator Waitable() const { return waitable(); }
 
-  [[nodiscard]] const std::shared_ptr<detail::FutureCore>& core() const noexcept { return core_; }
+  [[nodiscard]] const std::shared_ptr<detail::FutureCore>& core() const {
+    if (core_ == nullptr) throw ValueError("the result was moved from");
+    return core_;
+  }
 
  private:
   [[nodiscard]] std::exception_ptr exception() const {
     try {
-      return core_->exception(infinite, {});
+      return core()->exception(infinite, {});
     } catch (const CancelledError&) {
       return std::current_exception();
     }
@@ -100,7 +105,7 @@ class AsyncResult {
   template <class F>
   const AsyncResult& when_done(F f) const {
     auto call = std::make_shared<F>(std::move(f));
-    core_->add_done_callback([self = *this, call] {
+    core()->add_done_callback([self = *this, call] {
       if (self.post_ == nullptr) return (*call)(self);
       (*self.post_)([self, call] { (*call)(self); });
     });

@@ -64,4 +64,13 @@ class PathView {
   std::string path_;
 };
 
+/// A path in UTF-8 that is kept: a std::string which is also made from whatever PathView takes.
+class PathString : public std::string {
+ public:
+  PathString() = default;
+  template <class Path>
+  requires std::convertible_to<const Path&, PathView> PathString(const Path& path)
+      : std::string(PathView(path).string()) {}
+};
+
 }  // namespace multiprocessing

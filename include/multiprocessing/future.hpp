@@ -4,6 +4,7 @@
 #include <multiprocessing/detail/export.hpp>
 #include <multiprocessing/detail/task.hpp>
 #include <multiprocessing/duration.hpp>
+#include <multiprocessing/errors.hpp>
 #include <multiprocessing/stop_token.hpp>
 
 #include <cstddef>
@@ -100,7 +101,8 @@ class MULTIPROCESSING_EXPORT FutureCore {
 
 }  // namespace detail
 
-/// The result of work in another process. A copy names the same result. Thread-safe.
+/// The result of work in another process. A copy names the same result; every member of a moved-from object
+/// throws ValueError. Thread-safe.
 template <class R>
 class Future {
  public:
@@ -109,27 +111,30 @@ class Future {
   /// Waits for the result, or throws what the work threw; any number of times. Throws CancelledError,
   /// TimeoutError.
   R result(Duration timeout = infinite, StopToken stop = {}) const {
-    return detail::decode_result<R>(core_->bytes(timeout, stop));
+    return detail::decode_result<R>(core()->bytes(timeout, stop));
   }
   /// Waits; null if there was none. Throws CancelledError, TimeoutError.
   [[nodiscard]] std::exception_ptr exception(Duration timeout = infinite, StopToken stop = {}) const {
-    return core_->exception(timeout, stop);
+    return core()->exception(timeout, stop);
   }
-  [[nodiscard]] bool done() const { return core_->done(); }
+  [[nodiscard]] bool done() const { return core()->done(); }
   /// Whether a worker was given the work and it is not done. As in Python it may wait at that worker for
   /// other work, and once true it stays so until done(), whatever becomes of the worker.
-  [[nodiscard]] bool running() const { return core_->running(); }
+  [[nodiscard]] bool running() const { return core()->running(); }
   /// Stops the work; true unless it had ended. Python cannot do that to work that has begun.
-  bool cancel() { return core_->cancel(); }
-  [[nodiscard]] bool cancelled() const { return core_->cancelled(); }
+  bool cancel() { return core()->cancel(); }
+  [[nodiscard]] bool cancelled() const { return core()->cancelled(); }
   /// Called with this future when it is done — at once, in this thread, if it is — else in a thread of the
   /// library that does nothing else. It may start processes and wait for futures, but not for another
   /// callback: they run one after the other. Must not throw.
   void add_done_callback(std::function<void(Future)> callback) {
-    core_->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
+    core()->add_done_callback([callback = std::move(callback), copy = *this] { callback(copy); });
   }
 
-  [[nodiscard]] const std::shared_ptr<detail::FutureCore>& core() const noexcept { return core_; }
+  [[nodiscard]] const std::shared_ptr<detail::FutureCore>& core() const {
+    if (core_ == nullptr) throw ValueError("the future was moved from");
+    return core_;
+  }
 
  private:
   std::shared_ptr<detail::FutureCore> core_;

@@ -2,18 +2,25 @@
 #pragma once
 
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/detail/shareable.hpp>
 
 #include <functional>
 #include <string_view>
 
 namespace multiprocessing {
 
+class access;
+namespace detail {
+class Encoder;
+class Decoder;
+}  // namespace detail
+
 /// notset lets warnings and worse through, as Python does.
 enum class Level : unsigned char { notset, debug, info, warning, error, critical };
 
 /// A name for the process's one logger. Copyable, may be handed to a child. Each record is one write:
 /// "[INFO/Process-1] message". Thread-safe.
-class MULTIPROCESSING_EXPORT Logger {
+class MULTIPROCESSING_EXPORT Logger : public detail::Shareable {
  public:
   void debug(std::string_view message) const;
   void info(std::string_view message) const;
@@ -25,9 +32,11 @@ class MULTIPROCESSING_EXPORT Logger {
   void set_level(Level level) const;
   [[nodiscard]] Level level() const;
 
-  /// Nothing of a logger needs to travel: each process has its own.
-  template <class Archive>
-  void serialize(Archive&) {}
+ private:
+  friend class access;
+  // Nothing of a logger needs to travel: each process has its own.
+  void encode(detail::Encoder&) const {}
+  [[nodiscard]] static Logger decode(detail::Decoder&) { return {}; }
 };
 
 [[nodiscard]] MULTIPROCESSING_EXPORT Logger get_logger();

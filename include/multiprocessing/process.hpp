@@ -128,7 +128,8 @@ class MULTIPROCESSING_EXPORT Process {
   [[nodiscard]] std::string name() const;
   void set_name(std::string name);
   [[nodiscard]] bool daemon() const;
-  /// Throws AssertionError after start().
+  /// Throws AssertionError after start(), but for current_process(): there it says from now on whether this
+  /// process may have children, and what those are by default. How it ends does not change.
   void set_daemon(bool daemon);
   /// nullopt before start(). Python: `pid`, `ident`.
   [[nodiscard]] std::optional<int> pid() const;

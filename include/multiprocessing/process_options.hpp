@@ -1,6 +1,8 @@
 // The plain types that describe a process: how to start it and how it ended.
 #pragma once
 
+#include <multiprocessing/bytes.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -34,8 +36,8 @@ struct ProcessOptions {
   Stdio standard_output = Stdio::inherit;
   Stdio standard_error = Stdio::inherit;
   OnParentDeath on_parent_death = OnParentDeath::end;
-  /// UTF-8. Empty: the parent's.
-  std::string working_directory = {};
+  /// UTF-8; also from a std::filesystem::path. Empty: the parent's.
+  PathString working_directory = {};
   /// All of it, UTF-8. nullopt: the parent's.
   std::optional<std::map<std::string, std::string>> environment = {};
   Priority priority = Priority::normal;

@@ -25,11 +25,12 @@ struct SpawnOptions {
   std::string start_method = "spawn";
   /// How long the others get to end after terminate() when one has failed, before kill().
   Duration grace = std::chrono::seconds(30);
-  /// Gives up waiting inside spawn(), when `join` is set; the processes are stopped then.
+  /// Gives up starting and, when `join` is set, waiting inside spawn(); the processes are stopped then.
   StopToken stop = {};
 };
 
-/// The processes of one group. Movable. One thread at a time.
+/// The processes of one group. Movable; every member of a moved-from object throws ValueError. One thread at
+/// a time.
 class MULTIPROCESSING_EXPORT ProcessContext {
  public:
   ProcessContext(ProcessContext&&) noexcept;
@@ -43,12 +44,13 @@ class MULTIPROCESSING_EXPORT ProcessContext {
   /// as above.
   bool join(Duration timeout, StopToken stop = {});
   [[nodiscard]] std::vector<int> pids() const;
-  [[nodiscard]] std::vector<Process>& processes() noexcept;
+  [[nodiscard]] std::vector<Process>& processes();
 
  private:
   friend struct detail::ProcessFactory;
   struct State;
   explicit ProcessContext(std::unique_ptr<State> state) noexcept;
+  [[nodiscard]] State& usable() const;
   std::unique_ptr<State> state_;
 };
 using SpawnContext = ProcessContext;

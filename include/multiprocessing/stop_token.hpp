@@ -42,7 +42,8 @@ class MULTIPROCESSING_EXPORT StopToken {
   std::shared_ptr<detail::StopState> state_;
 };
 
-/// Makes the request. A copy makes the same one. Thread-safe.
+/// Makes the request. A copy makes the same one; a moved-from object makes none, and its token never stops.
+/// Thread-safe.
 class MULTIPROCESSING_EXPORT StopSource {
  public:
   StopSource();

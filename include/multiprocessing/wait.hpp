@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace multiprocessing {
@@ -50,28 +51,29 @@ using ready_element_t = std::conditional_t<std::copy_constructible<Element>, Ele
 namespace connection {
 
 /// Waits until at least one element of the range is ready, and returns all that are; an empty vector when
-/// the time is over first, and at once for an empty range. Elements that cannot be copied (Process) are
-/// answered as Waitable, which compares equal to one made from them. Any number of elements on every
-/// system. Throws OSError (not something that one can wait for), CancelledError.
+/// the time is over first, and at once for an empty range. The range is walked through once. Elements that
+/// cannot be copied (Process) are answered as Waitable, which compares equal to one made from them. Any
+/// number of elements on every system. Throws OSError (not something that one can wait for), CancelledError.
 template <class Range>
-requires requires(const Range& range) { Waitable(*std::begin(range)); }
-auto wait(const Range& range, Duration timeout = infinite, StopToken stop = {}) {
+requires requires(Range& range) { Waitable(*std::begin(range)); }
+auto wait(Range&& range, Duration timeout = infinite, StopToken stop = {}) {
   using Element = std::remove_cvref_t<decltype(*std::begin(range))>;
+  // A filter may let others through once some are ready: what is answered is what was waited for.
+  std::vector<detail::ready_element_t<Element>> elements;
   std::vector<Waitable> waitables;
-  for (const auto& element : range) waitables.emplace_back(element);
-  std::vector<detail::ready_element_t<Element>> ready;
-  auto next = std::begin(range);
-  std::size_t position = 0;
-  for (const std::size_t index : detail::wait_for_any(waitables, timeout, stop)) {
-    for (; position < index; ++position) ++next;
-    ready.emplace_back(*next);
+  for (auto&& element : range) {
+    elements.emplace_back(element);
+    waitables.emplace_back(elements.back());
   }
+  std::vector<detail::ready_element_t<Element>> ready;
+  for (const std::size_t index : detail::wait_for_any(waitables, timeout, stop))
+    ready.push_back(std::move(elements[index]));
   return ready;
 }
 
 inline std::vector<Waitable> wait(std::initializer_list<Waitable> waitables, Duration timeout = infinite,
                                   StopToken stop = {}) {
-  return wait<std::initializer_list<Waitable>>(waitables, timeout, stop);
+  return wait<std::initializer_list<Waitable>&>(waitables, timeout, stop);
 }
 
 }  // namespace connection

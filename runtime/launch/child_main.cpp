@@ -39,7 +39,7 @@ void print_exception(const ExceptionReport& report) {
   std::string text = "Process " + self().name() + " (pid " + std::to_string(platform::current_pid()) +
                      "): " + report.type_name;
   if (!report.message.empty()) text += ": " + report.message;
-  platform::write_to_standard_error(text + '\n' + symbolize(report.frames));
+  platform::write_to_standard_error(text + '\n' + report.first_trace + symbolize(report.frames));
 }
 
 void send_report(ParentLink& link, FrameKind kind, std::span<const std::byte> body) noexcept {

@@ -13,6 +13,8 @@ namespace multiprocessing::runtime {
 namespace {
 
 void apply(StartRequest& request) {
+  // Before the first file is opened here: it would get the number of a stream that the parent had closed.
+  static_cast<void>(platform::secure_standard_streams());  // a child without them runs all the same
   value_or_throw(platform::bind_standard_streams(request.streams), "the standard streams");
   request.in_flight
       .close_child_streams();  // a second copy would outlive the program's closing of its streams

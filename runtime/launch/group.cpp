@@ -62,6 +62,11 @@ void ProcessContext::State::check(std::size_t position) {
   throw runtime::exited_exception(child, index);
 }
 
+ProcessContext::State& ProcessContext::usable() const {
+  if (state_ == nullptr) throw ValueError("the group of processes was moved from");
+  return *state_;
+}
+
 ProcessContext::ProcessContext(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 ProcessContext::ProcessContext(ProcessContext&&) noexcept = default;
 ProcessContext& ProcessContext::operator=(ProcessContext&&) noexcept = default;
@@ -73,21 +78,22 @@ bool ProcessContext::join(StopToken stop) {
 }
 
 bool ProcessContext::join(Duration timeout, StopToken stop) {
-  if (state_->running.empty()) return true;
+  auto& state = usable();
+  if (state.running.empty()) return true;
   std::vector<Sentinel> sentinels;
-  for (const auto position : state_->running) sentinels.push_back(state_->processes[position].sentinel());
+  for (const auto position : state.running) sentinels.push_back(state.processes[position].sentinel());
   connection::wait(sentinels, timeout, std::move(stop));
-  for (const auto position : state_->take_ended()) state_->check(position);
-  return state_->running.empty();
+  for (const auto position : state.take_ended()) state.check(position);
+  return state.running.empty();
 }
 
 std::vector<int> ProcessContext::pids() const {
   std::vector<int> pids;
-  for (const auto& process : state_->processes) pids.push_back(process.pid().value_or(0));
+  for (const auto& process : usable().processes) pids.push_back(process.pid().value_or(0));
   return pids;
 }
 
-std::vector<Process>& ProcessContext::processes() noexcept { return state_->processes; }
+std::vector<Process>& ProcessContext::processes() { return usable().processes; }
 
 namespace detail {
 
@@ -113,7 +119,7 @@ ProcessContext start_group(std::vector<std::unique_ptr<Task>> tasks, SpawnOption
       ProcessOptions each;
       each.daemon = options.daemon;
       processes.push_back(ProcessFactory::make({method, "Process"}, std::move(each), std::move(task)));
-      processes.back().start();
+      processes.back().start(options.stop);
     }
   } catch (...) {
     if (!processes.empty() && !processes.back().pid()) processes.pop_back();

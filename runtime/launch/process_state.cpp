@@ -75,12 +75,14 @@ void ProcessState::become_self() noexcept {
 
 // ---- checks; the mutex is held
 
+std::string ProcessState::title() const { return quoted(is_self_ ? runtime::self().name() : name_); }
+
 bool ProcessState::owned() const noexcept { return owner_ == platform::current_pid(); }
 
 void ProcessState::check_usable(const char* member) const {
   if (is_self_) return;
   if (!owned())
-    throw AssertionError(std::string(member) + "(): " + quoted(name_) +
+    throw AssertionError(std::string(member) + "(): " + title() +
                          " belongs to the process that made it, and this is not it");
   if (phase_ == Phase::closed) throw ValueError(std::string(member) + "(): the process object is closed");
 }
@@ -90,13 +92,13 @@ void ProcessState::check_started(const char* member) const {
   if (is_self_)
     throw AssertionError(std::string(member) + "(): this is the current process, not a child of it");
   if (phase_ == Phase::created || phase_ == Phase::starting)
-    throw AssertionError(std::string(member) + "(): " + quoted(name_) + " was not started");
+    throw AssertionError(std::string(member) + "(): " + title() + " was not started");
 }
 
 void ProcessState::check_may_start(bool in_daemon) const {
   check_usable("start");
   if (is_self_ || phase_ != Phase::created)
-    throw AssertionError("start(): " + quoted(name_) + " was started before; a process object starts once");
+    throw AssertionError("start(): " + title() + " was started before; a process object starts once");
   if (in_daemon)
     throw AssertionError(
         "start(): this process is daemonic, and daemonic processes are not allowed to have children");
@@ -362,7 +364,7 @@ void ProcessState::send(platform::StopSignal signal, const char* member) {
   if (signal == platform::StopSignal::interrupt &&
       sent.error().condition == platform::Condition::not_supported)
     return request_stop();
-  runtime::throw_os_error(sent.error(), quoted(name_));
+  runtime::throw_os_error(sent.error(), title());
 }
 
 void ProcessState::request_stop() noexcept {
@@ -394,7 +396,7 @@ void ProcessState::close() {
   if (is_self_) throw ValueError("close(): the current process cannot be closed");
   refresh();
   if (phase_ == Phase::running || phase_ == Phase::starting)
-    throw ValueError("close(): " + quoted(name_) + " is still running; join() or terminate() it first");
+    throw ValueError("close(): " + title() + " is still running; join() or terminate() it first");
   phase_ = Phase::closed;
   if (pins_ == 0) release_handles();
 }
@@ -428,10 +430,10 @@ bool ProcessState::daemon() {
 }
 
 void ProcessState::set_daemon(bool daemon) {
+  if (is_self_) return runtime::self().set_daemon(daemon);
   const std::scoped_lock lock(registry_mutex());
   check_usable("set_daemon");
-  if (is_self_ || phase_ != Phase::created)
-    throw AssertionError("set_daemon(): the process has started already");
+  if (phase_ != Phase::created) throw AssertionError("set_daemon(): the process has started already");
   daemon_ = daemon;
 }
 
@@ -458,10 +460,10 @@ std::optional<int> ProcessState::exitcode() {
   return status ? std::optional(status->code) : std::nullopt;
 }
 
-ExitKind ProcessState::exit_kind() {
+ExitKind ProcessState::exit_kind(const char* member) {
   const auto status = exit_status();
   const std::scoped_lock lock(registry_mutex());
-  check_usable("exit_kind");
+  check_usable(member);
   if (!status) return is_self_ || phase_ == Phase::running ? ExitKind::running : ExitKind::not_started;
   switch (status->kind) {
     case platform::ExitStatus::Kind::exited:
@@ -477,7 +479,7 @@ ExitKind ProcessState::exit_kind() {
 }
 
 std::string ProcessState::exit_reason() {
-  const auto kind = exit_kind();
+  const auto kind = exit_kind("exit_reason");
   if (kind == ExitKind::not_started) return "not started";
   if (kind == ExitKind::running) return "running";
   return end_in_words();
@@ -511,8 +513,9 @@ std::shared_ptr<const runtime::ExceptionReport> ProcessState::raised() {
 Sentinel ProcessState::sentinel() {
   const std::scoped_lock lock(registry_mutex());
   check_usable("sentinel");
-  if (is_self_ || phase_ == Phase::created || phase_ == Phase::starting)
-    throw ValueError("sentinel(): " + quoted(name_) + " was not started");
+  if (is_self_) throw ValueError("sentinel(): " + title() + " is the current one, not a child of it");
+  if (phase_ == Phase::created || phase_ == Phase::starting)
+    throw ValueError("sentinel(): " + title() + " was not started");
   return {NativeHandle((NativeHandle::native_type)child_.sentinel()), identity_};
 }
 
@@ -539,7 +542,7 @@ ByteStream& ProcessState::stream(std::size_t index) {
   const std::scoped_lock lock(registry_mutex());
   check_usable(names[index]);
   if (!streams_[index] || phase_ == Phase::created || phase_ == Phase::starting)
-    throw ValueError(std::string(names[index]) + "(): " + quoted(name_) +
+    throw ValueError(std::string(names[index]) + "(): " + title() +
                      " was not started with Stdio::pipe for this stream");
   return *streams_[index];
 }

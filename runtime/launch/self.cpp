@@ -113,6 +113,11 @@ bool Self::daemon() const {
   return state_->daemon;
 }
 
+void Self::set_daemon(bool daemon) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->daemon = daemon;
+}
+
 std::vector<std::byte> Self::authkey() const {
   const std::scoped_lock lock(state_->mutex);
   if (state_->authkey.empty()) {

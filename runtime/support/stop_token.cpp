@@ -129,10 +129,10 @@ StopSource::StopSource() : state_(std::make_shared<detail::StopState>()) {}
 
 bool StopSource::request_stop() {
   const auto state = state_;  // a callback may destroy this source
-  return state->request();
+  return state != nullptr && state->request();
 }
 
-bool StopSource::stop_requested() const noexcept { return state_->requested(); }
+bool StopSource::stop_requested() const noexcept { return state_ != nullptr && state_->requested(); }
 
 StopCallback::StopCallback(StopToken token, std::function<void()> function)
     : state_(std::move(token.state_)) {

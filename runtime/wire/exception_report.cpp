@@ -1,5 +1,6 @@
 // Takes exceptions apart and puts them together again. Which types can be thrown again as themselves stands
-// in one table; a type derived from one of them is not that type and arrives as RemoteError.
+// in one table; a type derived from one of them is not that type and arrives as RemoteError. One that has
+// come from another process goes on as what it was there.
 #include "wire/exception_report.hpp"
 
 #include <any>
@@ -28,15 +29,30 @@ namespace multiprocessing::runtime {
 namespace {
 
 constexpr std::size_t longest_message = 16 * 1024;
+constexpr std::size_t longest_trace = 16 * 1024;
+
+/// What is known of an exception that came from another process, for its way to the next one: its class here
+/// is none that anybody should hear of.
+class Arrival {
+ public:
+  Arrival(std::uint32_t known_type, RemoteError remote)
+      : known_type_(known_type), remote_(std::move(remote)) {}
+  [[nodiscard]] std::uint32_t known_type() const noexcept { return known_type_; }
+  [[nodiscard]] const RemoteError& remote() const noexcept { return remote_; }
+
+ private:
+  std::uint32_t known_type_;
+  RemoteError remote_;
+};
 
 /// The exception as the reader catches it: a T whose what() is the writer's, with the RemoteError nested in
 /// it.
 template <class T>
-class Arrived : public T, public std::nested_exception {
+class Arrived : public T, public std::nested_exception, public Arrival {
  public:
   template <class... Args>
-  explicit Arrived(std::string message, Args&&... args)
-      : T(std::forward<Args>(args)...), message_(std::move(message)) {}
+  explicit Arrived(const Arrival& arrival, std::string message, Args&&... args)
+      : T(std::forward<Args>(args)...), Arrival(arrival), message_(std::move(message)) {}
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
@@ -48,7 +64,8 @@ std::exception_ptr arrived(const ExceptionReport& report, const RemoteError& rem
   try {
     throw remote;
   } catch (...) {  // nested_exception takes what is being handled
-    return std::make_exception_ptr(Arrived<T>(report.message, std::forward<Args>(args)...));
+    return std::make_exception_ptr(
+        Arrived<T>(Arrival(report.known_type, remote), report.message, std::forward<Args>(args)...));
   }
 }
 
@@ -146,6 +163,12 @@ std::exception_ptr worker_died(const ExceptionReport& report, const RemoteError&
                              static_cast<std::size_t>(details.task));
 }
 
+/// One that was a RemoteError already is what it was, and comes from where it came.
+std::exception_ptr remote_again(const ExceptionReport& report, const RemoteError& remote) {
+  return std::make_exception_ptr(
+      RemoteError(report.details.first, remote.type_name(), remote.message(), remote.trace()));
+}
+
 struct KnownType {
   const std::type_info& type;
   std::exception_ptr (*rebuild)(const ExceptionReport&, const RemoteError&);
@@ -205,12 +228,15 @@ const std::array known_types = {
     KnownType{typeid(InvalidStateError), from_text<InvalidStateError>},
     KnownType{typeid(OSError), from_code<OSError>},
     KnownType{typeid(ConnectionError), from_code<ConnectionError>},
+    KnownType{typeid(RemoteError), remote_again},
 };
+
+std::string cut(std::string_view text, std::size_t longest) { return std::string(text.substr(0, longest)); }
 
 std::string message_of(const std::exception& exception) {
   try {
     const char* text = exception.what();
-    return text == nullptr ? std::string() : std::string(text).substr(0, longest_message);
+    return text == nullptr ? std::string() : cut(text, longest_message);
   } catch (...) {
     return "(its what() threw an exception of its own)";
   }
@@ -270,6 +296,56 @@ void add_details(ExceptionReport& report, const std::exception& exception) {
   }
 }
 
+/// The T of the class that std::throw_with_nested() makes of a T; empty if `name` is none of these:
+/// "std::_Nested_exception<T>", "std::__1::__nested<T>", "std::_With_nested_v2<T>".
+std::string inside_wrapper(std::string_view name) {
+  const auto open = name.find('<');
+  if (!name.starts_with("std::") || !name.ends_with('>') || open == std::string_view::npos) return {};
+  if (name.substr(0, open).find("ested") == std::string_view::npos) return {};
+  name = name.substr(open + 1, name.size() - open - 2);
+  return std::string(name.substr(0, name.find_last_not_of(' ') + 1));
+}
+
+/// ExceptionReport::known_type for the type of this name.
+std::uint32_t known_type_named(const std::string& name) {
+  for (std::size_t i = 0; i < known_types.size(); ++i)
+    if (platform::demangled_type_name(known_types[i].type) == name) return static_cast<std::uint32_t>(i + 1);
+  return 0;
+}
+
+void add_type(ExceptionReport& report, const std::exception& exception) {
+  report.type_name = platform::demangled_type_name(typeid(exception));
+  report.known_type = known_type_of(typeid(exception));
+  if (report.known_type != 0 || dynamic_cast<const std::nested_exception*>(&exception) == nullptr) return;
+  // What is nested in it stays here, and so does the standard library's own name for the two.
+  auto inside = inside_wrapper(report.type_name);
+  if (inside.empty()) return;
+  report.known_type = known_type_named(inside);
+  report.type_name = std::move(inside);
+}
+
+/// What another process said of it, and where it was thrown there.
+void add_origin(ExceptionReport& report, const RemoteError& remote) {
+  report.type_name = remote.type_name();
+  report.first_trace = cut(remote.trace(), longest_trace);
+}
+
+void describe(ExceptionReport& report, const std::exception& exception) {
+  report.message = message_of(exception);
+  const auto* arrival = dynamic_cast<const Arrival*>(&exception);
+  if (arrival == nullptr) {
+    add_type(report, exception);
+  } else {
+    report.known_type = arrival->known_type();
+    add_origin(report, arrival->remote());
+  }
+  add_details(report, exception);
+  const auto* remote = dynamic_cast<const RemoteError*>(&exception);
+  if (remote == nullptr || report.known_type != known_type_of(typeid(RemoteError))) return;
+  report.details.first = std::exchange(report.message, cut(remote->message(), longest_message));
+  add_origin(report, *remote);
+}
+
 }  // namespace
 
 /// Position + 1, or 0.
@@ -299,18 +375,14 @@ ExceptionReport describe_current_exception(const platform::ThrowTrace& trace) {
   try {
     throw;
   } catch (const std::exception& exception) {
-    // What a user's save() or load() threw is nested in one of ours, which makes it another type.
-    const bool ours = dynamic_cast<const SerializationError*>(&exception) != nullptr;
-    const std::type_info& type = ours ? typeid(SerializationError) : typeid(exception);
-    report.type_name = platform::demangled_type_name(type);
-    report.message = message_of(exception);
-    report.known_type = known_type_of(type);
-    add_details(report, exception);
+    describe(report, exception);
   } catch (...) {
     report.type_name = platform::current_exception_type_name();
     if (report.type_name.empty()) report.type_name = "an exception of unknown type";
   }
-  report.frames = platform::locate_frames(std::span(trace.frames, trace.size));
+  // Of one that came from another process these would be the frames of our own call.
+  if (report.first_trace.empty())
+    report.frames = platform::locate_frames(std::span(trace.frames, trace.size));
   return report;
 }
 
@@ -325,7 +397,7 @@ ExceptionReport describe_exception(const std::exception_ptr& exception) {
 std::exception_ptr rebuild_exception(const ExceptionReport& report, const std::string& trace) {
   const std::string text =
       report.message.empty() ? report.type_name : report.type_name + ": " + report.message;
-  const RemoteError remote(text, report.type_name, report.message, trace);
+  const RemoteError remote(text, report.type_name, report.message, report.first_trace + trace);
   if (report.known_type == 0 || report.known_type > known_types.size())
     return std::make_exception_ptr(remote);
   return known_types[report.known_type - 1].rebuild(report, remote);

@@ -8,7 +8,8 @@ std::string ProcessRaisedException::Details::render() const {
   std::string text = report_->type_name;
   if (!report_->message.empty()) text += ": " + report_->message;
   text += "\n  in process " + std::to_string(index_) + " (pid " + std::to_string(pid_) + ")";
-  const std::string stack = symbolize_ == nullptr ? std::string() : symbolize_(report_->frames);
+  std::string stack = report_->first_trace;
+  if (symbolize_ != nullptr) stack += symbolize_(report_->frames);
   if (!stack.empty()) text += ", thrown at\n" + stack;
   return text;
 }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "test_support/abilities.hpp"
 #include "test_support/leak_check.hpp"
@@ -35,6 +36,24 @@ void second_crashes(int index) {
   wait_for_the_end();
 }
 void wait_all(int) { wait_for_the_end(); }
+
+mp::StopSource* asked_to_stop = nullptr;
+
+/// Written for the second process of a group, it gives the group up.
+struct StopsTheStart {
+  template <class Archive>
+  void save(Archive& archive) const {
+    static int written = 0;
+    if (++written == 2) asked_to_stop->request_stop();
+    archive(written);
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    int written = 0;
+    archive(written);
+  }
+};
+void wait_after_reading(int, StopsTheStart) { wait_for_the_end(); }
 
 TEST_SUITE("api.groups") {
   TEST_CASE_FIXTURE(LeakCheck, "a group that succeeds") {
@@ -100,6 +119,30 @@ TEST_SUITE("api.groups") {
     source.request_stop();
     CHECK_THROWS_AS(mp::spawn(wait_all, {.nprocs = 2, .stop = source.token()}), mp::CancelledError);
     CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("starting a group can be given up, too; what was started is stopped") {
+    mp::StopSource before;
+    before.request_stop();
+    CHECK_THROWS_AS(mp::spawn(wait_all, {.nprocs = 2, .join = false, .stop = before.token()}),
+                    mp::CancelledError);
+    CHECK(mp::active_children().empty());
+    mp::StopSource meanwhile;
+    asked_to_stop = &meanwhile;
+    CHECK_THROWS_AS(mp::spawn(wait_after_reading, std::tuple(StopsTheStart()),
+                              {.nprocs = 3, .join = false, .stop = meanwhile.token()}),
+                    mp::CancelledError);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("a group that was moved from refuses every member") {
+    auto group = mp::spawn(succeed, std::tuple(1), {.join = false});
+    mp::ProcessContext moved = std::move(group);
+    CHECK_THROWS_AS(group.join(), mp::ValueError);
+    CHECK_THROWS_AS(group.join(0s), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(group.pids()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(group.processes()), mp::ValueError);
+    CHECK(moved.join());
   }
 
   TEST_CASE("a group of nobody is refused, as is an unknown start method") {

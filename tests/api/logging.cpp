@@ -27,6 +27,18 @@ void start_logging_child() {
   p.join();
 }
 
+struct Equipment {
+  int number = 0;
+  mp::Logger logger;
+};
+void log_through(mp::Logger& by_reference, const mp::Logger& by_const, mp::Logger by_value,
+                 Equipment equipment) {
+  by_reference.error("by reference");
+  by_const.error("by reference to const");
+  by_value.error("by value");
+  equipment.logger.error("in an aggregate, " + std::to_string(equipment.number));
+}
+
 /// What a child of this target writes to its standard error.
 std::string errors_of(mp::Context& context, void (*target)(), const char* name) {
   auto p = context.Process(mp::ProcessOptions{.name = name, .standard_error = mp::Stdio::pipe}, target);
@@ -63,6 +75,21 @@ TEST_SUITE("api.logging") {
       const std::string text = errors_of(context, start_logging_child, "parent");
       CHECK(contains(text, "[DEBUG/grandchild] a debug record\n"));
       CHECK(contains(text, "[INFO/parent] started process 'grandchild'"));
+    });
+  }
+
+  TEST_CASE("a logger is a handle that may be handed over in every way") {
+    mp::test_support::with_each_start_method([](mp::Context& context) {
+      mp::Logger logger = mp::get_logger();
+      auto p = context.Process(mp::ProcessOptions{.standard_error = mp::Stdio::pipe}, log_through, logger,
+                               logger, mp::get_logger(), Equipment{7, logger});
+      p.start();
+      const auto bytes = p.standard_error().read_all();
+      p.join();
+      CHECK(p.exitcode() == 0);
+      std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      std::erase(text, '\r');
+      CHECK(text == "by reference\nby reference to const\nby value\nin an aggregate, 7\n");
     });
   }
 

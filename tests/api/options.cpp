@@ -170,7 +170,7 @@ TEST_SUITE("api.options") {
       const auto folder = here / "mp_test_directory";
       std::filesystem::create_directory(folder);
       mp::CallOptions options;
-      options.process.working_directory = folder.string();
+      options.process.working_directory = folder;
       CHECK(mp::call(options, directory) == "mp_test_directory");
       CHECK(std::filesystem::current_path() == here);
       options.process.working_directory = (here / "mp_no_such_directory").string();

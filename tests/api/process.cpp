@@ -3,6 +3,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,6 +28,39 @@ void wait_for_stop() {
   } catch (const mp::CancelledError&) {
     mp::exit(42);
   }
+}
+
+/// In a daemonic process: 0 if it may have children only while it says that it is none.
+void be_ordinary_for_a_while() {
+  auto& self = mp::current_process();
+  const auto refused = [] {
+    mp::Process child(do_nothing);
+    if (!child.daemon()) return false;
+    try {
+      child.start();
+    } catch (const mp::AssertionError&) {
+      return true;
+    }
+    return false;
+  };
+  if (!self.daemon() || !refused()) mp::exit(1);
+  self.set_daemon(false);
+  mp::Process child(exit_with, 7);
+  if (self.daemon() || child.daemon()) mp::exit(2);
+  child.start();
+  child.join();
+  self.set_daemon(true);
+  mp::exit(child.exitcode() == 7 && refused() ? 0 : 3);
+}
+
+template <class Member>
+std::string refusal_of(Member member) {
+  try {
+    member();
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 TEST_SUITE("api.process") {
@@ -149,6 +183,37 @@ TEST_SUITE("api.process") {
     CHECK_THROWS_AS(mp::current_process().start(), mp::AssertionError);
     CHECK_THROWS_AS(mp::current_process().join(), mp::AssertionError);
     CHECK(mp::current_process().is_alive());
+  }
+
+  TEST_CASE("the current process may make itself daemonic, and ordinary again") {
+    with_each_start_method([](mp::Context& context) {
+      auto p = context.Process(mp::ProcessOptions{.daemon = true}, be_ordinary_for_a_while);
+      p.start();
+      p.join();
+      CHECK(p.exitcode() == 0);
+      CHECK(p.daemon());
+    });
+    mp::current_process().set_daemon(true);
+    CHECK(mp::current_process().daemon());
+    mp::Process p(do_nothing);
+    CHECK(p.daemon());
+    CHECK_THROWS_AS(p.start(), mp::AssertionError);
+    mp::current_process().set_daemon(false);
+    p.start();
+    p.join();
+    CHECK(p.exitcode() == 0);
+  }
+
+  TEST_CASE("a refusal names the process and the member that was called") {
+    auto& self = mp::current_process();
+    for (const auto& text :
+         {refusal_of([&] { self.start(); }), refusal_of([&] { static_cast<void>(self.sentinel()); }),
+          refusal_of([&] { static_cast<void>(self.standard_output()); })})
+      CHECK_MESSAGE(text.find("'" + self.name() + "'") != std::string::npos, text);
+    mp::Process p(do_nothing);
+    p.close();
+    CHECK(refusal_of([&] { static_cast<void>(p.exit_reason()); }).starts_with("exit_reason()"));
+    CHECK(refusal_of([&] { static_cast<void>(p.exit_kind()); }).starts_with("exit_kind()"));
   }
 
   TEST_CASE("close lets go of a process that has ended, and refuses one that runs") {

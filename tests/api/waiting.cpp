@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <list>
+#include <ranges>
 #include <sstream>
 #include <vector>
 
@@ -62,6 +64,37 @@ TEST_SUITE("api.waiting") {
     q.kill();
     q.join();
     p.join();
+  }
+
+  TEST_CASE("views are waited for, those too that cannot be walked through when const") {
+    std::vector<mp::Process> processes;
+    for (int i = 0; i < 3; ++i) processes.emplace_back(end);
+    for (auto& p : processes) p.start();
+    processes[0].join();
+    const auto all = [](const mp::Process&) { return true; };
+    auto filtered = processes | std::views::filter(all);
+    CHECK(mp::connection::wait(filtered).at(0) == mp::Waitable(processes[0]));
+    CHECK(mp::connection::wait(processes | std::views::filter(all)).at(0) == mp::Waitable(processes[0]));
+    const auto sentinels =
+        processes | std::views::transform([](const mp::Process& p) { return p.sentinel(); });
+    CHECK(mp::connection::wait(sentinels).at(0) == processes[0].sentinel());
+    for (auto& p : processes) p.join();
+  }
+
+  TEST_CASE("what a filter lets through is asked once, however long the wait is") {
+    std::vector<mp::Process> processes;
+    for (int i = 0; i < 3; ++i) processes.emplace_back(end);
+    for (auto& p : processes) p.start();
+    const auto alive = std::views::filter([](const mp::Process& p) { return p.is_alive(); });
+    for (;;) {
+      const auto ready = mp::connection::wait(processes | alive);
+      if (ready.empty()) break;
+      for (const auto& one : ready)
+        CHECK(std::any_of(processes.begin(), processes.end(),
+                          [&](const mp::Process& p) { return one == mp::Waitable(p); }));
+      for (auto& p : processes) p.join(0s);
+    }
+    for (auto& p : processes) CHECK(p.exitcode() == 0);
   }
 
   TEST_CASE("waiting gives up when the token is set") {

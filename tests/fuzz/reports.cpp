@@ -25,6 +25,10 @@ void raise_again(std::span<const std::byte> bytes) {
   } catch (const std::exception& error) {
     fuzz::demand(error.what() != nullptr);
   }
+  // On to the next process it is what it was.
+  const auto again = runtime::describe_exception(exception);
+  fuzz::demand(again.type_name == report.type_name);
+  fuzz::demand(runtime::rebuild_exception(again, "") != nullptr);
 }
 
 void describe_crash(std::span<const std::byte> bytes) {

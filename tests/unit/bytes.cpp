@@ -1,5 +1,6 @@
 // The views that functions take: bytes of every spelling, and paths.
 #include <multiprocessing/bytes.hpp>
+#include <multiprocessing/process_options.hpp>
 
 #include <doctest/doctest.h>
 
@@ -51,5 +52,23 @@ TEST_SUITE("unit.bytes") {
     CHECK(path_of(std::string("a/b")) == "a/b");
     CHECK(path_of(std::string_view("a/b")) == "a/b");
     CHECK(path_of(std::filesystem::path(u8"\u00e4/b")) == "\xc3\xa4/b");
+  }
+
+  TEST_CASE("a path that is kept is a string, made from all that a path is taken from") {
+    const std::filesystem::path path(u8"\u00e4/b");
+    mp::PathString kept;
+    CHECK(kept.empty());
+    kept = "a/b";
+    CHECK(kept == "a/b");
+    kept = std::string("c");
+    const std::string& read = kept;
+    CHECK(read == "c");
+    kept = path;
+    CHECK(kept + "/c" == "\xc3\xa4/b/c");
+    CHECK(mp::ProcessOptions{.working_directory = path}.working_directory == "\xc3\xa4/b");
+    CHECK(mp::ProcessOptions{.working_directory = "a"}.working_directory == "a");
+    CHECK(mp::ProcessOptions{.working_directory = std::string_view("a")}.working_directory == "a");
+    CHECK(mp::ProcessOptions{.working_directory = {}}.working_directory.empty());
+    CHECK(path_of(kept) == kept);
   }
 }

@@ -215,4 +215,37 @@ TEST_SUITE("unit.futures") {
     CHECK(called);
     CHECK_THROWS_AS(copy.result(), mp::CancelledError);
   }
+
+  TEST_CASE("what was moved from refuses every member") {
+    mp::Future<int> future(std::make_shared<Core>());
+    mp::AsyncResult<int> result(std::make_shared<Core>());
+    const auto other_future = std::move(future);
+    const auto other_result = std::move(result);
+    CHECK_FALSE(other_future.done());
+    CHECK_FALSE(other_result.ready());
+    const std::vector<std::function<void()>> members = {
+        [&] { static_cast<void>(future.result()); },
+        [&] { static_cast<void>(future.exception()); },
+        [&] { static_cast<void>(future.done()); },
+        [&] { static_cast<void>(future.running()); },
+        [&] { static_cast<void>(future.cancel()); },
+        [&] { static_cast<void>(future.cancelled()); },
+        [&] { future.add_done_callback([](mp::Future<int>) {}); },
+        [&] { mp::futures::wait(std::vector{future}); },
+        [&] { static_cast<void>(mp::futures::as_completed(std::vector{future})); },
+        [&] { static_cast<void>(result.get()); },
+        [&] { static_cast<void>(result.wait()); },
+        [&] { static_cast<void>(result.ready()); },
+        [&] { static_cast<void>(result.successful()); },
+        [&] { static_cast<void>(result.cancel()); },
+        [&] { result.on_success([](int) {}); },
+        [&] { result.on_error([](const std::exception_ptr&) {}); },
+        [&] { static_cast<void>(result.via([](const std::function<void()>&) {})); },
+        [&] { static_cast<void>(result.waitable()); },
+    };
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      INFO("member ", i);
+      CHECK_THROWS_AS(members[i](), mp::ValueError);
+    }
+  }
 }

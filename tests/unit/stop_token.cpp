@@ -13,6 +13,15 @@
 namespace mp = multiprocessing;
 
 TEST_SUITE("unit.stop_token") {
+  TEST_CASE("a source that was moved from requests nothing") {
+    mp::StopSource source;
+    const mp::StopSource other = std::move(source);
+    CHECK_FALSE(source.request_stop());
+    CHECK_FALSE(source.stop_requested());
+    CHECK_FALSE(source.token().stop_possible());
+    CHECK_FALSE(other.stop_requested());
+  }
+
   TEST_CASE("an empty token never stops and calls nobody") {
     const mp::StopToken token;
     CHECK_FALSE(token.stop_possible());

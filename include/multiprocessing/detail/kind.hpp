@@ -10,6 +10,7 @@
 
 #include <multiprocessing/detail/access.hpp>
 #include <multiprocessing/detail/archive.hpp>
+#include <multiprocessing/detail/shareable.hpp>
 #include <multiprocessing/detail/type_list.hpp>
 #include <multiprocessing/detail/type_name.hpp>
 
@@ -27,11 +28,6 @@ namespace multiprocessing::detail {
 
 class OutputArchive;
 class InputArchive;
-
-/// Base of the classes that are handles onto something shared (Connection, Queue, Lock …). Such a class has
-/// `void encode(Encoder&) const` and `static T decode(Decoder&)`, private ones with `friend class access`,
-/// and `T share() const` if it cannot be copied.
-struct Shareable {};
 
 template <class T>
 inline constexpr bool is_shareable = std::is_base_of_v<Shareable, T>;

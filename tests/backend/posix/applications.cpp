@@ -171,6 +171,21 @@ TEST_SUITE("backend.applications") {
     }));
   }
 
+  TEST_CASE("children of a program without standard streams open no file in their place") {
+    CHECK(in_own_process([] {
+      for (const int fd : {0, 1, 2}) close(fd);
+      for (const auto& method : mp::get_all_start_methods()) {
+        const bool kept = mp::get_context(method).call([] {
+          for (const int fd : {0, 1, 2})
+            if (fcntl(fd, F_GETFD) == -1) return false;
+          return open("/", O_RDONLY) > 2;
+        });
+        if (!kept) return false;
+      }
+      return fcntl(1, F_GETFD) == -1;  // the program's own affair
+    }));
+  }
+
   TEST_CASE("a process that holds a copy of the lifeline does not keep children alive") {
     with_each_start_method([](mp::Context& context) {
       // A family whose root leaves a stranger behind, with copies of all it had open.

@@ -69,7 +69,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void set_daemon(bool daemon);
   [[nodiscard]] std::optional<int> pid();
   [[nodiscard]] std::optional<int> exitcode();
-  [[nodiscard]] ExitKind exit_kind();
+  /// `member` is who asks, for the words of a refusal.
+  [[nodiscard]] ExitKind exit_kind(const char* member = "exit_kind");
   [[nodiscard]] std::string exit_reason();
   [[nodiscard]] Sentinel sentinel();
   [[nodiscard]] std::vector<std::byte> authkey();
@@ -110,6 +111,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   friend class Registry;
   enum class Phase : std::uint8_t { created, starting, running, ended, closed };
 
+  [[nodiscard]] std::string title() const;
   void check_usable(const char* member) const;
   void check_started(const char* member) const;
   void check_may_start(bool in_daemon) const;

@@ -63,6 +63,7 @@ class Self {
   [[nodiscard]] std::string name() const;
   void set_name(std::string name);
   [[nodiscard]] bool daemon() const;
+  void set_daemon(bool daemon);
   /// Made at first use in the main program.
   [[nodiscard]] std::vector<std::byte> authkey() const;
   void set_authkey(std::vector<std::byte> key);

@@ -24,7 +24,7 @@ struct ExceptionDetails {
   std::int32_t pid = 0;
   std::int32_t exit_code = 0;
   std::uint64_t task = 0;
-  std::string first;   ///< a name: of a signal, a type, a path; or the reason of an end
+  std::string first;   ///< a name: of a signal, a type, a path; the reason of an end; a RemoteError's what()
   std::string second;  ///< another path, or the message of that type
   std::vector<std::byte> bytes;
 };
@@ -38,6 +38,9 @@ struct ExceptionReport {
   ErrorCategory category = ErrorCategory::generic;
   ExceptionDetails details;
   std::vector<platform::FrameLocation> frames;
+  /// Where it was thrown, in words, if it has come from a further process: then there are no frames. Cut at
+  /// 16 KiB.
+  std::string first_trace;
 };
 
 /// What `raised` frames hold; one without a body was sent by a process that had no memory left to describe
@@ -53,7 +56,7 @@ struct ExceptionReport {
 [[nodiscard]] ExceptionReport describe_exception(const std::exception_ptr& exception);
 
 /// The exception again: with its own type if that is the standard library's or ours — a RemoteError with
-/// the stack trace nested in it — else as RemoteError. `trace` is the rendered stack.
+/// the stack trace nested in it — else as RemoteError. `trace` is the rendered stack of report.frames.
 [[nodiscard]] std::exception_ptr rebuild_exception(const ExceptionReport& report, const std::string& trace);
 
 }  // namespace multiprocessing::runtime
