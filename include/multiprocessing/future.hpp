@@ -27,7 +27,9 @@ class MULTIPROCESSING_EXPORT DoneSignal {
   DoneSignal(const DoneSignal&) = delete;
   DoneSignal& operator=(const DoneSignal&) = delete;
   ~DoneSignal();
-  void done(std::size_t index);
+  /// Before each done(), which then needs no memory.
+  void expect_one();
+  void done(std::size_t index) noexcept;
   /// Waits for one that was not answered yet; nullopt when the time is over. Throws CancelledError.
   [[nodiscard]] std::optional<std::size_t> next(Duration timeout, const StopToken& stop);
 

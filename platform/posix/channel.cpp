@@ -255,7 +255,10 @@ Status Channel::write_both(View head, View body, Deadline deadline, const Wakeup
                            bool* begun) noexcept {
   if (auto failure = fault_point(Call::channel_write)) return *failure;
   if (!state_) return closed;
-  return state_->write_both(head, body, deadline, wakeup, begun);
+  const bool breaks = fault_break(head, body);
+  auto status = state_->write_both(head, body, deadline, wakeup, begun);
+  if (status && breaks) return Error{Condition::broken, EPIPE, "send"};
+  return status;
 }
 
 Status Channel::finish_writing() noexcept {

@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <vector>
 
 #include <poll.h>
 
@@ -24,7 +23,7 @@ namespace {
 
 struct Dropped {
   std::mutex mutex;
-  std::vector<std::unique_ptr<ChildProcess::State>> children;
+  std::unique_ptr<ChildProcess::State> first;
   std::atomic<bool> any{false};
 };
 
@@ -157,22 +156,28 @@ void reap_dropped_children() {
   Dropped& list = dropped();
   if (!list.any) return;
   const std::lock_guard lock(list.mutex);
-  std::erase_if(list.children, [](const auto& child) { return child->reap().has_value(); });
-  list.any = !list.children.empty();
+  for (auto* place = &list.first; *place != nullptr;)
+    if ((*place)->reap())
+      *place = std::move((*place)->next_dropped);
+    else
+      place = &(*place)->next_dropped;
+  list.any = list.first != nullptr;
 }
 
-void drop_child(std::unique_ptr<ChildProcess::State> child) {
+void drop_child(std::unique_ptr<ChildProcess::State> child) noexcept {
   if (!child->is_ours_to_reap() || child->reap()) return;
   Dropped& list = dropped();
   const std::lock_guard lock(list.mutex);
-  list.children.push_back(std::move(child));
+  child->next_dropped = std::move(list.first);
+  list.first = std::move(child);
   list.any = true;
 }
 
 std::unique_lock<std::mutex> hold_dropped_children() { return std::unique_lock(dropped().mutex); }
 
 void forget_dropped_children() {
-  dropped().children.clear();
+  // One by one, not each by the one before it.
+  while (dropped().first) dropped().first = std::move(dropped().first->next_dropped);
   dropped().any = false;
 }
 

@@ -44,6 +44,8 @@ class ChildProcess::State {
   /// Whether it is this process that has to reap it.
   [[nodiscard]] bool is_ours_to_reap() const noexcept { return told_ == nullptr; }
 
+  std::unique_ptr<State> next_dropped;  ///< the list of those needs no memory; guarded by its mutex
+
  private:
   std::optional<ExitStatus> reap_locked() noexcept;
   [[nodiscard]] bool word_is_due() noexcept;
@@ -65,7 +67,7 @@ namespace posix {
 /// Reaps those of the dropped children that have ended.
 void reap_dropped_children();
 /// Keeps a child that nobody owns any more until it has ended.
-void drop_child(std::unique_ptr<ChildProcess::State> child);
+void drop_child(std::unique_ptr<ChildProcess::State> child) noexcept;
 /// Around fork(): nobody changes the list while it is held.
 [[nodiscard]] std::unique_lock<std::mutex> hold_dropped_children();
 /// In a forked child, with the list held: they are the parent's children.

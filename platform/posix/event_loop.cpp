@@ -137,29 +137,30 @@ class AsioLoop final : public EventLoop {
 
   void quiesce() noexcept override {
     fork_mutex_.lock();
-    post([this] {
-      parked_.release();
-      resumed_.acquire();
-    });
+    park();
     parked_.acquire();
     mutex_.lock();
-    context_.notify_fork(asio::execution_context::fork_prepare);
+    notify(asio::execution_context::fork_prepare);
   }
 
   void resume() noexcept override {
-    context_.notify_fork(asio::execution_context::fork_parent);
+    notify(asio::execution_context::fork_parent);
     mutex_.unlock();
     resumed_.release();
     fork_mutex_.unlock();
   }
 
   void abandon_in_child() noexcept override {
+    bool is_ours = true;
     try {
       context_.notify_fork(asio::execution_context::fork_child);
     } catch (const boost::system::system_error&) {
       // A descriptor could not be registered anew: it is let go below.
+    } catch (const std::bad_alloc&) {
+      is_ours = false;  // what is registered there still counts for the parent
     }
-    for (auto& [id, entry] : of_thread_->entries) let_go(*entry);
+    if (is_ours)
+      for (auto& [id, entry] : of_thread_->entries) let_go(*entry);
     leave_to_parent(std::move(of_thread_));
     new (&idle_)
         std::condition_variable;  // the old one may count threads that wait: destroying it would hang
@@ -168,6 +169,14 @@ class AsioLoop final : public EventLoop {
   }
 
  private:
+  // Asio needs memory to ask its services, of which only that of signals, which we have none of, would have
+  // something to do in the parent.
+  void notify(asio::execution_context::fork_event event) noexcept try {
+    context_.notify_fork(event);
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+
   // An entry that is taken out again, and lets go of the caller's descriptor, unless it is kept. Needs the
   // lock.
   class Insertion {
@@ -224,11 +233,25 @@ class AsioLoop final : public EventLoop {
     }
   }
 
+  template <class Handler>
+  static auto in_memory(const std::shared_ptr<HandlerMemory>& memory, Handler handler) {
+    return asio::bind_allocator(HandlerAllocator<std::byte>(memory), std::move(handler));
+  }
+
+  // As post(), but in memory of its own: nobody could be told that there is none.
+  void park() {
+    const std::lock_guard lock(mutex_);
+    asio::post(context_, in_memory(parking_, [this] {
+                 parked_.release();
+                 resumed_.acquire();
+               }));
+  }
+
   // The following need the lock.
 
   template <class Handler>
   static auto in_memory_of(const std::shared_ptr<Entry>& entry, Handler handler) {
-    return asio::bind_allocator(HandlerAllocator<std::byte>(entry->memory), std::move(handler));
+    return in_memory(entry->memory, std::move(handler));
   }
 
   void await(Id id, const std::shared_ptr<Entry>& entry) {
@@ -316,6 +339,7 @@ class AsioLoop final : public EventLoop {
   Id running_ = 0;  // whose callback runs
 
   std::mutex fork_mutex_;  // held from quiesce() to its end
+  std::shared_ptr<HandlerMemory> parking_ = std::make_shared<HandlerMemory>();
   std::binary_semaphore parked_{0};
   std::binary_semaphore resumed_{0};
 };

@@ -268,12 +268,14 @@ Status Channel::write_both(std::span<const std::byte> head, std::span<const std:
   if (const auto fault = fault_point(Call::channel_write)) return *fault;
   if (!state_) return mistake("Channel::write_both");
   if (begun != nullptr) *begun = true;
+  const bool breaks = fault_break(head, body);
   for (auto bytes = head; !bytes.empty() || !body.empty();) {
     if (bytes.empty()) bytes = std::exchange(body, {});
     const auto size = fault_cut(Call::channel_write, std::min(bytes.size(), longest_write));
     if (auto status = state_->write(bytes.first(size), deadline, wakeup); !status) return status;
     bytes = bytes.subspan(size);
   }
+  if (breaks) return Error{Condition::broken, ERROR_BROKEN_PIPE, "WriteFile"};
   return {};
 }
 

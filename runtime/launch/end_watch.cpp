@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "support/errors.hpp"
+#include "support/out_of_memory.hpp"
 #include "support/reactor.hpp"
 
 namespace multiprocessing::runtime {
@@ -28,10 +29,11 @@ bool EndWatch::wait_for_word(const std::weak_ptr<detail::ProcessState>& child,
   const auto word = alive ? alive->expected_word() : std::nullopt;
   if (!word) return true;
   auto& loop = reactor();
-  const auto told = loop.watch(word->handle, look);
+  const auto told = or_out_of_memory([&] { return loop.watch(word->handle, look); });
   if (!told) return true;
   word_ = *told;
-  const auto late = loop.at(word->deadline, [look] { static_cast<void>(look()); });
+  const auto late =
+      or_out_of_memory([&] { return loop.at(word->deadline, [look] { static_cast<void>(look()); }); });
   if (late) {
     late_ = *late;
     return false;

@@ -1,8 +1,10 @@
 // The processes that this one has started: who runs, who has ended unseen, and what happens to them at the
 // end of the program.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <multiprocessing/freeze_support.hpp>
+#include <new>
 #include <set>
 #include <utility>
 
@@ -84,12 +86,17 @@ void Registry::look_at_some() noexcept {
   // Ended children that nobody asks about are reaped a few at each start, so that they neither pile up nor
   // make starting slow.
   constexpr std::size_t at_once = 4;
-  std::vector<std::shared_ptr<ProcessState>> kept;
+  std::array<std::shared_ptr<ProcessState>, at_once> kept;
   const std::scoped_lock lock(registry_mutex());
-  for (std::size_t i = 0; i < at_once && !state_->running.empty(); ++i) {
+  for (auto& looked_at : kept) {
+    if (state_->running.empty()) return;
     state_->next_look = (state_->next_look + 1) % state_->running.size();
-    kept.push_back(state_->running[state_->next_look]);
-    kept.back()->refresh();
+    looked_at = state_->running[state_->next_look];
+    try {
+      looked_at->refresh();
+    } catch (const std::bad_alloc&) {
+      // The next start looks again.
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include "pool/pool_core.hpp"
 #include "support/deadline.hpp"
 #include "support/log.hpp"
+#include "support/out_of_memory.hpp"
 #include "support/reactor.hpp"
 
 namespace multiprocessing::detail {
@@ -20,25 +21,35 @@ using runtime::TaskFrameReader;
 
 // ---- handing out; the mutex is held
 
-bool PoolCore::take_next(Assignment& next, const runtime::PoolJob* only) {
+bool PoolCore::take_next(Assignments& next, const runtime::PoolJob* only) {
   while (only == nullptr && !again_.empty()) {
-    next = std::move(again_.front());
-    again_.pop_front();
-    if (!next.job->over()) return true;
+    next.splice(next.begin(), again_, again_.begin());
+    if (next.front().job->wanted()) return true;
+    done_with_first(next);
   }
   while (!queue_.empty()) {
-    auto& job = queue_.front();
+    const auto& job = queue_.front();
     if (only != nullptr && job.get() != only) return false;
-    next = Assignment();
-    next.job = job;
-    if (!job->over() && job->next(next.chunk)) {
-      next.one_by_one = !job->options().timeout.is_infinite();
-      return true;
-    }
+    if (job->wanted() && take_next_of(job, next)) return true;
     job->set_queued(false);
     queue_.pop_front();
   }
   return false;
+}
+
+bool PoolCore::take_next_of(const std::shared_ptr<runtime::PoolJob>& job, Assignments& next) {
+  if (spare_.empty()) spare_.emplace_back();
+  auto& taken = spare_.front();
+  if (!job->next(taken.chunk)) return false;
+  taken.job = job;
+  taken.one_by_one = !job->options().timeout.is_infinite();
+  next.splice(next.begin(), spare_, spare_.begin());
+  return true;
+}
+
+void PoolCore::done_with_first(Assignments& done) noexcept {
+  done.front() = Assignment();
+  spare_.splice(spare_.begin(), done, done.begin());
 }
 
 // Only chunks of one call wait behind each other, and none behind a task with a time limit: when a worker is
@@ -67,7 +78,8 @@ const PoolCore::Function& PoolCore::function_of(const runtime::PoolJob& job) {
 }
 
 // Without memory nothing has happened.
-void PoolCore::assign(Worker& worker, Assignment& next) {
+void PoolCore::assign(Worker& worker, Assignments& taken) {
+  auto& next = taken.front();
   const auto& function = function_of(*next.job);
   const std::size_t before = worker.out.size();
   if (worker.knows.size() <= function.number) worker.knows.resize(function.number + 1);
@@ -87,82 +99,107 @@ void PoolCore::assign(Worker& worker, Assignment& next) {
     frame.count = next.chunk.count;
     frame.one_by_one = next.one_by_one ? 1 : 0;
     append_frame(worker.out, frame, next.job->function().state, next.chunk.items);
-    next.wire_size = worker.out.size() - before;
-    next.microseconds = 0;
-    next.clock_runs = false;
-    worker.sent.push_back(std::move(next));
   } catch (...) {
     worker.out.resize(before);
     throw;
   }
+  next.wire_size = worker.out.size() - before;
+  next.microseconds = 0;
+  next.clock_runs = false;
   worker.knows[function.number] = true;
-  worker.unread += worker.sent.back().wire_size;
+  worker.unread += next.wire_size;
+  worker.sent.splice(worker.sent.end(), taken, taken.begin());
   ++worker.assigned;
 }
 
 void PoolCore::dispatch(Deliveries& deliveries) {
-  // Every worker gets one before any gets two.
-  for (std::size_t level = 1;; ++level) {
-    bool may_take_more = false;
-    for (const auto& worker : workers_) {
-      if (!worker->available() || worker->depth() < level) continue;
-      if (settings_.maxtasksperchild && worker->assigned >= *settings_.maxtasksperchild) continue;
-      if (worker->sent.size() >= level) {
-        may_take_more = may_take_more || worker->depth() > level;
-        continue;
-      }
+  if (nobody_replaces_) replace_missing();
+  hand_out(deliveries);
+  write_out();
+}
+
+// Every worker gets one before any gets two. One that has more than half of what it may have gets no more
+// yet: many short chunks at once cost both sides fewer calls of the system than each by itself.
+void PoolCore::hand_out(Deliveries& deliveries) {
+  for (const auto& worker : workers_) worker->takes_more = 2 * worker->sent.size() <= worker->depth();
+  for (std::size_t level = 1; hand_out(level, deliveries); ++level) continue;
+}
+
+bool PoolCore::hand_out(std::size_t level, Deliveries& deliveries) {
+  bool may_take_more = false;
+  for (const auto& worker : workers_) {
+    if (!worker->available() || worker->depth() < level) continue;
+    if (settings_.maxtasksperchild && worker->assigned >= *settings_.maxtasksperchild) continue;
+    if (worker->sent.size() < level) {
       const bool behind = level > 1;
-      if (behind && !next_may_run_behind(worker->sent.back())) continue;
-      Assignment next;
-      if (!take_next(next, behind ? worker->sent.back().job.get() : nullptr)) {
-        if (behind) continue;  // that call has no more
-        may_take_more = false;
-        break;
-      }
-      if (worker->sent.empty()) worker->head_deadline = platform::Deadline::never();
+      if (behind && !(worker->takes_more && next_may_run_behind(worker->sent.back()))) continue;
+      Assignments next;
       try {
+        if (!take_next(next, behind ? worker->sent.back().job.get() : nullptr)) {
+          if (behind) continue;  // that call has no more
+          return false;
+        }
+        if (worker->sent.empty()) worker->head_deadline = platform::Deadline::never();
         assign(*worker, next);
       } catch (const std::bad_alloc&) {
-        deliveries.starved = std::move(next.job);
-        may_take_more = false;
-        break;
+        const auto& job = next.empty() ? queue_.front() : next.front().job;
+        job->starve(deliveries.starved);
+        return false;
       }
-      may_take_more = may_take_more || worker->depth() > level;
     }
-    if (!may_take_more) break;
+    may_take_more = may_take_more || (worker->takes_more && worker->depth() > level);
   }
+  return may_take_more;
+}
+
+// Where there is no thread to be had for a large write the system is out of something, which may come back.
+void PoolCore::write_out() {
   bool all_written = true;
   for (const auto& worker : workers_) {
     if (!worker->flush()) give_up(worker);
     start_clock(worker);
     all_written = all_written && worker->out.empty();
   }
-  if (!all_written) dispatch_later();
+  if (all_written || dispatch_later()) return;
+  for (const auto& worker : workers_)
+    if (!worker->out.empty()) give_up(worker);  // nobody would ever write it
 }
 
-// There is no thread to be had for a large write: the system is out of something, which may come back.
-void PoolCore::dispatch_later() {
+bool PoolCore::dispatch_later() {
   constexpr std::chrono::milliseconds pause(100);
-  static_cast<void>(runtime::reactor().at(platform::Deadline::after(pause), [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    Deliveries deliveries;
-    {
-      const std::scoped_lock lock(self->mutex_);
-      self->dispatch(deliveries);
-    }
-    self->deliver(deliveries);
-  }));
+  if (!dispatching_later_) dispatching_later_ = later(pause, &PoolCore::dispatch_now_that_it_is_later);
+  return dispatching_later_;
+}
+
+void PoolCore::dispatch_now_that_it_is_later() {
+  Deliveries deliveries;
+  {
+    const std::scoped_lock lock(mutex_);
+    dispatching_later_ = false;
+    dispatch(deliveries);
+  }
+  deliver(deliveries);
+}
+
+bool PoolCore::later(std::chrono::nanoseconds pause, void (PoolCore::*then)()) noexcept {
+  return runtime::or_out_of_memory([&] {
+           return runtime::reactor().at(platform::Deadline::after(pause), [weak = weak_from_this(), then] {
+             if (const auto self = weak.lock()) ((*self).*then)();
+           });
+         })
+      .has_value();
 }
 
 // A worker begins a task when it has all of it, which takes its time where there is much of it.
 void PoolCore::start_clock(const std::shared_ptr<Worker>& worker) {
+  if (worker->timer_missing) set_timer(worker);
   if (worker->sent.empty() || worker->sent.front().clock_runs) return;
   if (worker->sent.front().number <= worker->written) begin_head(worker);
 }
 
 void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
   worker->sent.front().clock_runs = true;
+  worker->timer_missing = false;
   if (worker->doomed) return;
   const auto& timeout = worker->sent.front().job->options().timeout;
   worker->head_deadline = runtime::deadline_after(timeout);
@@ -173,17 +210,26 @@ void PoolCore::begin_head(const std::shared_ptr<Worker>& worker) {
   set_timer(worker);
 }
 
+// Without memory for a timer it is tried again before long, and a task of which nobody could tell that its
+// time is over does not run.
 void PoolCore::set_timer(const std::shared_ptr<Worker>& worker) {
+  worker->timer_missing = false;
+  if (worker->gone || worker->doomed || worker->sent.empty() || worker->head_deadline.is_never()) return;
   const auto deadline = worker->head_deadline;
-  const auto timer =
-      runtime::reactor().at(deadline, [pool = weak_from_this(), weak = std::weak_ptr(worker), deadline] {
-        const auto self = pool.lock();
-        const auto late = weak.lock();
-        if (self != nullptr && late != nullptr) self->on_timer(late, deadline);
-      });
-  if (!timer) return;
-  worker->timer_at = deadline;
-  worker->timer = *timer;
+  const auto timer = runtime::or_out_of_memory([&] {
+    return runtime::reactor().at(deadline, [pool = weak_from_this(), weak = std::weak_ptr(worker), deadline] {
+      const auto self = pool.lock();
+      const auto late = weak.lock();
+      if (self != nullptr && late != nullptr) self->on_timer(late, deadline);
+    });
+  });
+  if (timer) {
+    worker->timer_at = deadline;
+    worker->timer = *timer;
+    return;
+  }
+  worker->timer_missing = dispatch_later();
+  if (!worker->timer_missing) give_up(worker);
 }
 
 void PoolCore::retire_if_done(Worker& worker) {
@@ -194,8 +240,14 @@ void PoolCore::retire_if_done(Worker& worker) {
   worker.retiring = true;
   TaskFrame end;
   end.kind = TaskFrameKind::end;
-  append_frame(worker.out, end);
-  if (!worker.flush()) worker.process->kill_quietly();  // who cannot be told has ended, or would never know
+  bool told = false;
+  try {
+    append_frame(worker.out, end);
+    told = worker.flush() && worker.out.empty();
+  } catch (const std::bad_alloc&) {
+    // As if it could not be written.
+  }
+  if (!told) worker.process->kill_quietly();  // who cannot be told has ended, or would never know
 }
 
 void PoolCore::end_idle_workers() {
@@ -214,14 +266,7 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
   const std::uint32_t count = is_failure ? 1 : frame.count;
   if (frame.task != head.number || frame.first != head.done || count == 0 || count > head.left())
     return false;
-  if (!head.job->over()) {
-    Delivery delivery{head.job, head.chunk.first + head.done, count, {}, nullptr};
-    if (is_failure)
-      delivery.failure = std::make_shared<TaskFailure>(std::move(worker->reader.body()));
-    else
-      delivery.bytes = std::move(worker->reader.body());
-    deliveries.results.push_back(std::move(delivery));
-  }
+  if (head.job->wanted()) keep_result(*worker, count, deliveries);
   head.done += count;
   head.kills = head.returns = 0;
   head.microseconds += frame.microseconds;
@@ -231,7 +276,7 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
     const auto took = static_cast<double>(head.microseconds);
     worker->pace = worker->pace > 1e8 ? took : worker->pace + weight * (took - worker->pace);
     worker->unread -= head.wire_size;
-    worker->sent.pop_front();
+    done_with_first(worker->sent);
   }
   if (!worker->sent.empty()) {
     begin_head(worker);
@@ -239,6 +284,21 @@ bool PoolCore::take_result(const std::shared_ptr<Worker>& worker, Deliveries& de
   }
   if (complete) retire_if_done(*worker);
   return true;
+}
+
+// The worker has done its part: without memory its job fails, and it goes on.
+void PoolCore::keep_result(Worker& worker, std::uint32_t count, Deliveries& deliveries) noexcept {
+  const auto& head = worker.sent.front();
+  try {
+    Delivery delivery{head.job, head.chunk.first + head.done, count, {}, nullptr};
+    if (worker.reader.frame().kind == TaskFrameKind::failed)
+      delivery.failure = std::make_shared<TaskFailure>(std::move(worker.reader.body()));
+    else
+      delivery.bytes = std::move(worker.reader.body());
+    deliveries.results.push_back(std::move(delivery));
+  } catch (const std::bad_alloc&) {
+    head.job->starve(deliveries.starved);
+  }
 }
 
 bool PoolCore::take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
@@ -286,6 +346,7 @@ bool PoolCore::read_frames(const std::shared_ptr<Worker>& worker, Deliveries& de
 
 void PoolCore::deliver(Deliveries& deliveries) {
   for (const auto& text : deliveries.log) runtime::log(Level::info, text);
+  deliveries.log.clear();
   for (auto& delivery : deliveries.results) try {
       if (delivery.failure)
         delivery.job->failed(delivery.first, std::move(delivery.failure));
@@ -298,14 +359,17 @@ void PoolCore::deliver(Deliveries& deliveries) {
     if (delivery.job->over()) forget(*delivery.job);
   deliveries.results.clear();
   while (deliveries.starved) {
-    fail(std::exchange(deliveries.starved, nullptr));
+    fail_first_starved(deliveries);
+    if (deliveries.starved) continue;
     const std::scoped_lock lock(mutex_);
     dispatch(deliveries);
   }
 }
 
-// There is no memory to hand one of its chunks out. Its inputs go with it, before another is tried.
-void PoolCore::fail(std::shared_ptr<runtime::PoolJob> job) {
+// There is no memory for one of its chunks. Its inputs go with it, before another is tried.
+void PoolCore::fail_first_starved(Deliveries& deliveries) {
+  const auto job = deliveries.starved;
+  deliveries.starved = job->next_starved();
   forget(*job);
   job->abort(out_of_memory_);
 }

@@ -41,7 +41,7 @@ bool PoolCore::collect() {
     for (const auto& worker : workers_)
       if (!worker->gone && !worker->doomed && !worker->sent.empty() && !read_results(worker, deliveries))
         give_up(worker);
-    if (deliveries.results.empty()) return false;
+    if (deliveries.results.empty() && deliveries.starved == nullptr) return false;
     dispatch(deliveries);
   }
   deliver(deliveries);

@@ -27,16 +27,31 @@ void let_go_in_child() noexcept {
   for (auto* const wakeup : open_objects<platform::Wakeup>()) *wakeup = platform::Wakeup();
 }
 
+/// Is made before the mutex is taken and released after it, since its end takes it.
 template <class Object>
-std::shared_ptr<Object> guarded(Object object) {
-  auto owned = std::make_unique<Object>(std::move(object));
-  open_objects<Object>().insert(owned.get());
-  return {owned.release(), [](Object* closing) {
-            const std::scoped_lock lock(registry_mutex());
-            open_objects<Object>().erase(closing);
-            delete closing;
-          }};
-}
+class Guarded {
+ public:
+  Guarded() = default;
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() {
+    const std::scoped_lock lock(registry_mutex());
+    open_objects<Object>().erase(&object_);
+    object_ = Object();
+  }
+
+  /// With the registry's mutex held. Throws std::bad_alloc.
+  void keep(Object object) {
+    object_ = std::move(object);
+    open_objects<Object>().insert(&object_);
+  }
+  [[nodiscard]] static std::shared_ptr<Object> object_of(const std::shared_ptr<Guarded>& guarded) noexcept {
+    return {guarded, &guarded->object_};
+  }
+
+ private:
+  Object object_;
+};
 
 void see_to_forks() {
   static const bool registered = (detail::Registry::instance().at_fork_in_child(&let_go_in_child), true);
@@ -47,20 +62,22 @@ void see_to_forks() {
 
 std::pair<std::shared_ptr<platform::Channel>, std::shared_ptr<platform::Channel>> open_pool_channel() {
   see_to_forks();
-  std::shared_ptr<platform::Channel> ours, theirs;  // released after the mutex, whatever happens
+  using Kept = Guarded<platform::Channel>;
+  const auto ours = std::make_shared<Kept>(), theirs = std::make_shared<Kept>();
   const std::scoped_lock lock(registry_mutex());
   auto ends = value_or_throw(platform::channel_pair(), "a pool's channel");
-  ours = guarded(std::move(ends.first));
-  theirs = guarded(std::move(ends.second));
-  return {std::move(ours), std::move(theirs)};
+  ours->keep(std::move(ends.first));
+  theirs->keep(std::move(ends.second));
+  return {Kept::object_of(ours), Kept::object_of(theirs)};
 }
 
 std::shared_ptr<platform::Wakeup> open_pool_wakeup() {
   see_to_forks();
-  std::shared_ptr<platform::Wakeup> opened;
+  using Kept = Guarded<platform::Wakeup>;
+  const auto opened = std::make_shared<Kept>();
   const std::scoped_lock lock(registry_mutex());
-  opened = guarded(value_or_throw(platform::Wakeup::create(), "a pool"));
-  return opened;
+  opened->keep(value_or_throw(platform::Wakeup::create(), "a pool"));
+  return Kept::object_of(opened);
 }
 
 KeptByChild::KeptByChild(const platform::Channel& channel) noexcept { kept_by_child = &channel; }

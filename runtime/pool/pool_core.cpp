@@ -138,7 +138,11 @@ void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
   {
     const std::scoped_lock lock(mutex_);
     if (job->over() || !open_.contains(job.get())) return;
-    enqueue(job);
+    try {
+      enqueue(job);
+    } catch (const std::bad_alloc&) {
+      job->starve(deliveries.starved);  // nobody would come back for its chunks
+    }
     dispatch(deliveries);
   }
   deliver(deliveries);
@@ -184,17 +188,22 @@ std::size_t PoolCore::appetite() const {
 }
 
 void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
-  std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
-  {
-    const std::scoped_lock lock(mutex_);
-    for (const auto& [key, weak] : open_)
-      if (auto job = weak.lock()) jobs.push_back(std::move(job));
-    open_.clear();
-    for (const auto& job : queue_) job->set_queued(false);
-    queue_.clear();
-    again_.clear();
+  // One by one, since a list of them would need memory; and first, since nobody else may hold them.
+  while (const auto job = take_open()) job->abort(failure);
+  const std::scoped_lock lock(mutex_);
+  for (const auto& job : queue_) job->set_queued(false);
+  queue_.clear();
+  again_.clear();
+}
+
+std::shared_ptr<runtime::PoolJob> PoolCore::take_open() {
+  const std::scoped_lock lock(mutex_);
+  std::shared_ptr<runtime::PoolJob> job;
+  while (job == nullptr && !open_.empty()) {
+    job = open_.begin()->second.lock();
+    open_.erase(open_.begin());
   }
-  for (const auto& job : jobs) job->abort(failure);
+  return job;
 }
 
 // ---- the end
@@ -230,8 +239,9 @@ void PoolCore::terminate(bool wait) {
     for (const auto& worker : workers_) doom(worker);
     changed_.notify_all();
   }
-  abort_all(std::make_shared<TaskFailure>(
-      std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"))));
+  abort_all(failure_of([] {
+    return std::make_exception_ptr(CancelledError("the pool was terminated before the task was done"));
+  }));
   if (wait) wait_for_end({});
 }
 
@@ -301,8 +311,10 @@ void PoolCore::cancel_waiting() {
 
 void PoolCore::break_up(bool kill) {
   check_owner();
-  const auto failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
-      BrokenProcessPool("the executor's workers were ended before the task was done")));
+  const auto failure = failure_of([] {
+    return std::make_exception_ptr(
+        BrokenProcessPool("the executor's workers were ended before the task was done"));
+  });
   {
     const std::scoped_lock lock(mutex_);
     if (broken_ == nullptr) broken_ = failure;

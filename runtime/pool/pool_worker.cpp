@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
+#include <iterator>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -114,7 +116,7 @@ bool PoolWorker::flush() noexcept try {
     out.clear();
     if (!all) {
       // Of all but the last it is not known whether the worker has them.
-      if (begun && sent.size() > 1) flushed = std::max(flushed, sent[sent.size() - 2].number);
+      if (begun && sent.size() > 1) flushed = std::max(flushed, std::prev(sent.end(), 2)->number);
       return false;
     }
     flushed = written = last;

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -212,7 +213,7 @@ class TaskStream::State final : public runtime::PoolJob {
         over_if_done();
         arrived_.notify_all();
       } else {
-        add(std::move(*chunk));
+        add_or_abort(std::move(*chunk));
       }
     }
     if (!chunk) {
@@ -223,7 +224,16 @@ class TaskStream::State final : public runtime::PoolJob {
     return true;
   }
 
-  /// The mutex is held.
+  /// The mutex is held. Without memory the chunk was pulled and has no result, and so it is with the rest.
+  void add_or_abort(Chunk chunk) {
+    try {
+      add(std::move(chunk));
+    } catch (const std::bad_alloc&) {
+      aborted_ = pool_->out_of_memory();
+      set_over();
+    }
+  }
+
   void add(Chunk chunk) {
     const std::uint64_t first = pulled_;
     pulled_ += chunk.count;
@@ -262,9 +272,10 @@ class TaskStream::State final : public runtime::PoolJob {
   /// The mutex is held.
   std::optional<Block> pop() {
     if (is_next_here()) {
-      Block block = std::move(here_.begin()->second);
+      Block& next = here_.begin()->second;
+      if (!ordered_) note_taken(next.first, next.count);
+      Block block = std::move(next);
       here_.erase(here_.begin());
-      if (!ordered_) note_taken(block.first, block.count);
       return taken(std::move(block));
     }
     if (aborted_ && taken_ < pulled_) return taken({next_missing(), 1, {}, aborted_});
@@ -285,21 +296,26 @@ class TaskStream::State final : public runtime::PoolJob {
   }
 
   // Which tasks were taken out of order, as runs: needed to name those that are missing after an abort.
+  // Without memory nothing has happened.
   void note_taken(std::uint64_t first, std::uint32_t count) {
-    std::uint64_t last = first + count;
-    auto next = runs_.upper_bound(first);
-    if (next != runs_.begin()) {
-      const auto before = std::prev(next);
-      if (before->second == first) {
-        first = before->first;
-        runs_.erase(before);
-      }
+    const std::uint64_t last = first + count;
+    const auto next = runs_.upper_bound(first);
+    const auto before = next != runs_.begin() ? std::prev(next) : runs_.end();
+    const bool extends = before != runs_.end() && before->second == first;
+    if (next == runs_.end() || next->first != last) {
+      if (extends)
+        before->second = last;
+      else
+        runs_.emplace(first, last);
+      return;
     }
-    if (next != runs_.end() && next->first == last) {
-      last = next->second;
-      runs_.erase(next);
+    auto joined = runs_.extract(next);
+    if (extends) {
+      before->second = joined.mapped();
+      return;
     }
-    runs_.emplace(first, last);
+    joined.key() = first;
+    runs_.insert(std::move(joined));
   }
   std::uint64_t next_missing() {
     if (ordered_) return taken_;

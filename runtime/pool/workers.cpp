@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -14,6 +16,7 @@
 #include "pool_channels.hpp"
 #include "support/errors.hpp"
 #include "support/log.hpp"
+#include "support/out_of_memory.hpp"
 #include "support/reactor.hpp"
 #include "worker.hpp"
 
@@ -47,6 +50,21 @@ std::string worker_name(const PoolSettings& settings) {
   return runtime::default_name(kind.c_str(), lineage);
 }
 
+/// Made when somebody asks.
+std::function<std::exception_ptr()> broken_executor(std::shared_ptr<const TaskFailure> failure) {
+  return [cause = std::move(failure)] {
+    std::string text = "no worker of the executor could begin";
+    try {
+      std::rethrow_exception(cause->exception());
+    } catch (const std::exception& error) {
+      text += std::string(": ") + error.what();
+    } catch (...) {
+      text += ", for a reason that is no std::exception";
+    }
+    return std::make_exception_ptr(BrokenProcessPool(text));
+  };
+}
+
 }  // namespace
 
 // ---- starting
@@ -68,6 +86,9 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
       tell();
     }
   };
+  worker->let_go = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->note_let_go();
+  };
   ProcessOptions options;
   options.name = worker_name(settings_);
   options.daemon = !settings_.executor;
@@ -82,25 +103,27 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
 }
 
 void PoolCore::add_worker(const std::shared_ptr<Worker>& worker) {
+  const auto weak = weak_from_this();
   try {
-    auto& loop = runtime::reactor();
-    const auto weak = weak_from_this();
+    workers_.reserve(workers_.size() + 1);  // nothing fails once its end is watched
     worker->ended = runtime::EndWatch::begin(worker->process, [weak, worker] {
       const auto self = weak.lock();
       return self != nullptr && self->on_ended(worker);
     });
-    workers_.push_back(worker);
-    const auto input = loop.watch(worker->channel->readable(), [weak, worker] {
-      const auto self = weak.lock();
-      return self != nullptr && self->on_input(worker);
-    });
-    if (!input) give_up(worker);  // its end will be seen
-    worker->input = input ? *input : 0;
   } catch (...) {
     worker->process->kill_quietly();
     worker->process->done_reading();
     throw;
   }
+  workers_.push_back(worker);
+  const auto input = runtime::or_out_of_memory([&] {
+    return runtime::reactor().watch(worker->channel->readable(), [weak, worker] {
+      const auto self = weak.lock();
+      return self != nullptr && self->on_input(worker);
+    });
+  });
+  if (!input) give_up(worker);  // its end will be seen
+  worker->input = input ? *input : 0;
   if (phase_ == Phase::terminated || broken_) doom(worker);
 }
 
@@ -111,20 +134,31 @@ int PoolCore::missing() const {
   return settings_.processes - static_cast<int>(workers_.size()) - starting_;
 }
 
+// Where there is no thread to be had now, there may be one later.
 void PoolCore::replace_missing() {
-  if (keeping_up_ || missing() <= 0) return;
+  nobody_replaces_ = false;
+  if (keeping_up_ || replacing_later_ || missing() <= 0) return;
   // A worker that is forked there goes on with that thread's stack.
-  const auto begun = platform::run_in_background([self = shared_from_this()] { self->keep_up(); },
-                                                 platform::StackSize::as_first);
-  keeping_up_ = static_cast<bool>(begun);
-  if (begun) return;
-  // No thread to be had now: later.
-  static_cast<void>(runtime::reactor().at(platform::Deadline::after(grace), [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    const std::scoped_lock lock(self->mutex_);
-    self->replace_missing();
-  }));
+  const auto begun = runtime::or_out_of_memory([&] {
+    return platform::run_in_background([self = shared_from_this()] { self->keep_up(); },
+                                       platform::StackSize::as_first);
+  });
+  keeping_up_ = begun.has_value();
+  if (keeping_up_) return;
+  replacing_later_ = later(grace, &PoolCore::replace_now_that_it_is_later);
+  if (replacing_later_) return;
+  // Whoever still works will give occasion to try it again.
+  nobody_replaces_ = !workers_.empty();
+  if (!nobody_replaces_) broken_ = out_of_memory_;
+}
+
+void PoolCore::replace_now_that_it_is_later() {
+  {
+    const std::scoped_lock lock(mutex_);
+    replacing_later_ = false;
+    replace_missing();
+  }
+  abort_if_broken();
 }
 
 void PoolCore::keep_up() {
@@ -149,7 +183,12 @@ void PoolCore::keep_up() {
     }
     if (!failure) continue;
     // With others at work it is a matter of patience: what is exhausted may be there again soon.
-    if (workers_.empty()) note_start_failure(std::make_shared<TaskFailure>(failure));
+    if (workers_.empty()) {
+      note_start_failure(failure_of([&] { return failure; }));
+      lock.unlock();
+      abort_if_broken();
+      lock.lock();
+    }
     constexpr std::chrono::milliseconds pause(100);
     changed_.wait_for(lock, pause, [this] { return missing() <= 0; });
   }
@@ -160,23 +199,27 @@ void PoolCore::keep_up() {
 void PoolCore::note_start_failure(std::shared_ptr<const TaskFailure> failure) {
   const int tolerated = settings_.processes + 10;
   if (++start_failures_ <= tolerated || broken_) return;
-  if (settings_.executor) {
-    failure = std::make_shared<TaskFailure>([cause = std::move(failure)] {
-      std::string text = "no worker of the executor could begin";
-      try {
-        std::rethrow_exception(cause->exception());
-      } catch (const std::exception& error) {
-        text += std::string(": ") + error.what();
-      } catch (...) {
-        text += ", for a reason that is no std::exception";
-      }
-      return std::make_exception_ptr(BrokenProcessPool(text));
-    });
-  }
-  broken_ = std::move(failure);
+  broken_ = settings_.executor ? failure_of([&] { return broken_executor(failure); }) : std::move(failure);
   for (const auto& worker : workers_) doom(worker);
-  // Told from the reactor, which holds no lock.
-  runtime::reactor().post([self = shared_from_this()] { self->abort_all(self->broken_); });
+}
+
+void PoolCore::abort_if_broken() {
+  std::shared_ptr<const TaskFailure> failure;
+  {
+    const std::scoped_lock lock(mutex_);
+    failure = broken_;
+  }
+  if (failure) abort_all(failure);
+}
+
+// What has to do without memory does; but if not, then rather the pool ends than the program.
+void PoolCore::break_without_memory() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (broken_ == nullptr) broken_ = out_of_memory_;
+    for (const auto& worker : workers_) worker->process->kill_quietly();
+  }
+  abort_all(out_of_memory_);
 }
 
 // ---- stopping
@@ -189,9 +232,11 @@ void PoolCore::doom(const std::shared_ptr<Worker>& worker) {
   } catch (...) {
     worker->process->kill_quietly();
   }
-  const auto timer = runtime::reactor().at(platform::Deadline::after(grace), [weak = std::weak_ptr(worker)] {
-    const auto late = weak.lock();
-    if (late != nullptr && !late->gone) late->process->kill_quietly();
+  const auto timer = runtime::or_out_of_memory([&] {
+    return runtime::reactor().at(platform::Deadline::after(grace), [weak = std::weak_ptr(worker)] {
+      const auto late = weak.lock();
+      if (late != nullptr && !late->gone) late->process->kill_quietly();
+    });
   });
   if (timer)
     worker->kill_timer = *timer;
@@ -206,10 +251,12 @@ void PoolCore::give_up(const std::shared_ptr<Worker>& worker) {
   doom(worker);
 }
 
-void PoolCore::on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for) {
+void PoolCore::on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for) try {
   Deliveries deliveries;
   time_over(worker, set_for, deliveries);
   deliver(deliveries);
+} catch (const std::bad_alloc&) {
+  break_without_memory();
 }
 
 void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for,
@@ -227,17 +274,11 @@ void PoolCore::time_over(const std::shared_ptr<Worker>& worker, platform::Deadli
     return;
   }
   auto& head = worker->sent.front();
-  const auto seconds = std::chrono::duration<double>(head.job->options().timeout.nanoseconds()).count();
-  const auto task = head.chunk.first + head.done;
-  deliveries.results.push_back({head.job,
-                                task,
-                                1,
-                                {},
-                                std::make_shared<TaskFailure>(std::make_exception_ptr(
-                                    TimeoutError("task " + std::to_string(task) + " took longer than " +
-                                                 std::to_string(seconds) + " s; its worker was stopped")))});
-  ++head.done;
-  head.kills = head.returns = 0;
+  answer(head, deliveries, [&](std::uint64_t task) {
+    const auto seconds = std::chrono::duration<double>(head.job->options().timeout.nanoseconds()).count();
+    return std::make_exception_ptr(TimeoutError("task " + std::to_string(task) + " took longer than " +
+                                                std::to_string(seconds) + " s; its worker was stopped"));
+  });
   doom(worker);
 }
 
@@ -250,7 +291,7 @@ void PoolCore::on_written(const std::shared_ptr<Worker>& worker, std::uint64_t n
   start_clock(worker);
 }
 
-bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
+bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) try {
   Deliveries deliveries;
   bool good = true;
   {
@@ -262,17 +303,22 @@ bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) {
   }
   deliver(deliveries);
   return good;
+} catch (const std::bad_alloc&) {
+  break_without_memory();
+  return false;
 }
 
-bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) {
+bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) try {
   Deliveries deliveries;
   const Leave leave = take_leave(worker, deliveries);
   // Of one whose end is not quite known, too: what it has reported is in nobody's hands but these.
   deliver(deliveries);
-  if (leave != Leave::now) return leave == Leave::not_yet;
-  // The loop lets go of the handles after this callback.
-  runtime::reactor().post([self = shared_from_this(), worker] { self->let_go(*worker); });
-  return false;
+  abort_if_broken();
+  if (leave == Leave::now) let_go(*worker);
+  return leave == Leave::not_yet;
+} catch (const std::bad_alloc&) {
+  break_without_memory();
+  return true;
 }
 
 PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
@@ -280,14 +326,16 @@ PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deli
   if (worker->gone) return Leave::taken;
   while (read_results(worker, deliveries) && more_to_read(*worker))
     if (!take_frame(worker, deliveries)) break;
-  if (!worker->process->advance()) return Leave::not_yet;
+  if (!has_surely_ended(*worker)) return Leave::not_yet;
   worker->gone = true;
   std::erase(workers_, worker);
   if (!worker->ready && (!worker->doomed || worker->lost)) {
     auto failure = worker->unusable;
     if (failure == nullptr)
-      failure = std::make_shared<TaskFailure>(std::make_exception_ptr(
-          RuntimeError("a worker ended before it could take a task: " + worker->process->end_in_words())));
+      failure = failure_of([&] {
+        return std::make_exception_ptr(
+            RuntimeError("a worker ended before it could take a task: " + worker->process->end_in_words()));
+      });
     note_start_failure(std::move(failure));
   }
   take_back(*worker, deliveries);
@@ -295,6 +343,15 @@ PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deli
   dispatch(deliveries);
   ++leaving_;
   return Leave::now;
+}
+
+// Without memory for what it still says it is looked at again.
+bool PoolCore::has_surely_ended(Worker& worker) {
+  try {
+    return worker.process->advance();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 bool PoolCore::more_to_read(Worker& worker) {
@@ -307,6 +364,7 @@ bool PoolCore::more_to_read(Worker& worker) {
   }
 }
 
+// In a callback of the loop, which has let go of a handle when cancel() returns.
 void PoolCore::let_go(Worker& worker) {
   auto& loop = runtime::reactor();
   loop.cancel(worker.input);
@@ -317,11 +375,13 @@ void PoolCore::let_go(Worker& worker) {
   worker.process.reset();
   worker.channel.reset();
   const auto feeder = std::exchange(worker.feeder, nullptr);
-  feeder->stop([self = shared_from_this()] {
-    const std::scoped_lock lock(self->mutex_);
-    --self->leaving_;
-    if (self->has_ended()) self->changed_.notify_all();  // who waits for all is not woken by each
-  });
+  feeder->stop(std::move(worker.let_go));
+}
+
+void PoolCore::note_let_go() {
+  const std::scoped_lock lock(mutex_);
+  --leaving_;
+  if (has_ended()) changed_.notify_all();  // who waits for all is not woken by each
 }
 
 // A worker begins a task when it has all of it. So one whose last byte was not read has not begun; of several
@@ -336,40 +396,46 @@ bool PoolCore::was_not_read(const Worker& worker, Assignment& head, bool alone) 
 
 void PoolCore::take_back(Worker& worker, Deliveries& deliveries) {
   const bool alone = worker.sent.size() == 1;
-  while (worker.sent.size() > 1) {
-    if (!worker.sent.back().job->over()) again_.push_front(std::move(worker.sent.back()));
-    worker.sent.pop_back();
-  }
+  while (worker.sent.size() > 1) hand_last_out_again(worker.sent);
   if (worker.sent.empty()) return;
-  Assignment head = std::move(worker.sent.front());
-  worker.sent.clear();
-  if (head.job->over() || head.left() == 0) return;
+  auto& head = worker.sent.front();
   const bool innocent = worker.doomed && !worker.lost;  // it was stopped for what is answered already
-  if (innocent || was_not_read(worker, head, alone)) {
-    again_.push_front(std::move(head));
-  } else if (head.one_by_one || head.left() == 1) {
-    blame(worker, std::move(head), deliveries);
-  } else {
-    head.one_by_one = true;  // nobody knows which of them it was; the next time it will be known
-    again_.push_front(std::move(head));
+  const bool unanswered = head.job->wanted() && head.left() > 0;
+  if (unanswered && !innocent && !was_not_read(worker, head, alone)) {
+    if (head.one_by_one || head.left() == 1)
+      blame(worker, head, deliveries);
+    else
+      head.one_by_one = true;  // nobody knows which of them it was; the next time it will be known
   }
+  hand_last_out_again(worker.sent);
 }
 
-void PoolCore::blame(Worker& worker, Assignment head, Deliveries& deliveries) {
-  const auto task = head.chunk.first + head.done;
-  const auto status = worker.process->exit_status().value_or(platform::ExitStatus{});
-  const auto reason = worker.process->end_in_words();
-  deliveries.log.push_back("a worker (pid " + std::to_string(worker.pid) + ") died in task " +
-                           std::to_string(task) + ": " + reason);
-  if (head.kills >= head.job->options().retries.value_or(settings_.retries)) {
-    WorkerDied died(worker.pid, status.code, reason, static_cast<std::size_t>(task));
-    deliveries.results.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(std::move(died))});
-    ++head.done;
-    head.kills = head.returns = 0;
-  } else {
-    ++head.kills;
+void PoolCore::hand_last_out_again(Assignments& sent) noexcept {
+  const auto last = std::prev(sent.end());
+  if (last->job->wanted() && last->left() > 0)
+    again_.splice(again_.begin(), sent, last);
+  else
+    sent.erase(last);
+}
+
+void PoolCore::blame(Worker& worker, Assignment& head, Deliveries& deliveries) {
+  try {
+    if (runtime::log_enabled(Level::info))
+      deliveries.log.push_back("a worker (pid " + std::to_string(worker.pid) + ") died in task " +
+                               std::to_string(head.chunk.first + head.done) + ": " +
+                               worker.process->end_in_words());
+  } catch (const std::bad_alloc&) {
+    // The task is told, or run again, in any case.
   }
-  if (head.left() > 0) again_.push_front(std::move(head));
+  if (head.kills < head.job->options().retries.value_or(settings_.retries)) {
+    ++head.kills;
+    return;
+  }
+  answer(head, deliveries, [&](std::uint64_t task) {
+    const auto status = worker.process->exit_status().value_or(platform::ExitStatus{});
+    return WorkerDied(worker.pid, status.code, worker.process->end_in_words(),
+                      static_cast<std::size_t>(task));
+  });
 }
 
 }  // namespace multiprocessing::detail

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
+#include <list>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -56,15 +58,44 @@ struct FutureCore::State {
 
 namespace {
 
+void log_thrown(const char* what) noexcept {
+  try {
+    runtime::log(Level::error, std::string("a future's callback threw: ") + what);
+  } catch (const std::bad_alloc&) {
+    runtime::log(Level::error, what);
+  }
+}
+
 /// Python, too, logs what a callback throws and goes on with the next.
-void call_back(const std::function<void()>& callback) {
+void call_back(const std::function<void()>& callback) noexcept {
   try {
     callback();
   } catch (const std::exception& error) {
-    runtime::log(Level::error, std::string("a future's callback threw: ") + error.what());
+    log_thrown(error.what());
   } catch (...) {
     runtime::log(Level::error, "a future's callback threw");
   }
+}
+
+using Callbacks = std::vector<std::function<void()>>;
+
+/// In the callbacks' thread, or here where there is no memory to hand them over.
+void call_all(Callbacks& callbacks) noexcept {
+  if (callbacks.empty()) return;
+  std::shared_ptr<Callbacks> kept;
+  std::function<void()> work;
+  try {
+    kept = std::make_shared<Callbacks>();
+    work = [kept] {
+      for (const auto& callback : *kept) call_back(callback);
+    };
+  } catch (const std::bad_alloc&) {
+    for (const auto& callback : callbacks) call_back(callback);
+    return;
+  }
+  kept->swap(callbacks);
+  kept.reset();
+  runtime::run_callback(std::move(work));
 }
 
 }  // namespace
@@ -93,25 +124,30 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
   }
   for (const auto& [weak, index] : told)
     if (const auto signal = weak.lock()) signal->done(index);
-  if (!waiting.empty())
-    runtime::run_callback([waiting = std::move(waiting)] {
-      for (const auto& callback : waiting) call_back(callback);
-    });
+  call_all(waiting);
   return true;
 }
 
 struct DoneSignal::State {
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::size_t> done;
+  std::list<std::size_t> done;
+  std::list<std::size_t> expected;  ///< the nodes for more: who is done may have no memory to say so
 };
 
 DoneSignal::DoneSignal() : state_(std::make_unique<State>()) {}
 DoneSignal::~DoneSignal() = default;
 
-void DoneSignal::done(std::size_t index) {
+void DoneSignal::expect_one() {
   const std::lock_guard lock(state_->mutex);
-  state_->done.push_back(index);
+  state_->expected.emplace_back();
+}
+
+void DoneSignal::done(std::size_t index) noexcept {
+  const std::lock_guard lock(state_->mutex);
+  const auto node = state_->expected.begin();
+  *node = index;
+  state_->done.splice(state_->done.end(), state_->expected, node);
   state_->changed.notify_all();
 }
 
@@ -243,6 +279,7 @@ std::exception_ptr FutureCore::exception(Duration timeout, const StopToken& stop
 }
 
 void FutureCore::when_done(std::shared_ptr<DoneSignal> signal, std::size_t index) {
+  signal->expect_one();
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->done) {

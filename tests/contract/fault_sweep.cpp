@@ -2,6 +2,7 @@
 // and hangs nobody. Also reads and writes that are cut short, and plans that come from the environment.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -157,6 +158,21 @@ TEST_SUITE("contract.fault_sweep") {
     must(left.write_all(sent, patience()));
     must(wait_one(right.readable(), patience()));
     CHECK(must(right.read_some(received)) <= 2);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a write that breaks off has written so much, and fails as broken") {
+    const CleanPlan clean;
+    auto [left, right] = must(channel_pair());
+    fault_plan::break_off(1, 5);
+    bool begun = false;
+    const auto broken = left.write_both(bytes_of("abc"), bytes_of("defg"), patience(), nullptr, &begun);
+    REQUIRE_FALSE(broken);
+    CHECK(broken.error().condition == Condition::broken);
+    CHECK(begun);
+    must(left.write_all(bytes_of("!"), patience()));
+    std::array<std::byte, 6> arrived{};
+    must(right.read_all(arrived, patience()));
+    CHECK(std::ranges::equal(arrived, bytes_of("abcde!")));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "a child takes its plan from the environment") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <chrono>
 #include <exception>
 #include <ranges>
 #include <set>
@@ -20,6 +21,7 @@ namespace faults_pool_sweep {
 namespace mp = multiprocessing;
 namespace platform = multiprocessing::platform;
 using faults::demand_equal;
+using namespace std::chrono_literals;
 using platform::Call;
 
 int square(int x) { return x * x; }
@@ -41,6 +43,28 @@ void is_terminated(mp::Context& context) {
   for (const int each : pool.imap(square, std::views::iota(0, 5))) sum += each;
   demand_equal(sum, 30, "sum of squares");
   pool.terminate();
+  pool.join();
+}
+
+void hangs() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+std::size_t length_of(const std::string& text) { return text.size(); }
+
+/// Tasks that are too large to be written at once, and one that takes too long.
+void has_large_and_late_tasks(mp::Context& context) {
+  constexpr std::size_t large = std::size_t{256} * 1024;
+  mp::Pool pool = context.Pool(1);
+  auto length = pool.apply_async(length_of, std::string(large, 'x'));
+  auto in_time = pool.apply_async(mp::TaskOptions{.timeout = 1h}, length_of, std::string(large, 'y'));
+  auto late = pool.apply_async(mp::TaskOptions{.timeout = 50ms}, hangs);
+  demand_equal(length.get(), large, "length");
+  demand_equal(in_time.get(), large, "length within an hour");
+  try {
+    late.get();
+    throw faults::WrongOutcome{"a task without end has ended"};
+  } catch (const mp::TimeoutError&) {
+    // As it shall be.
+  }
+  pool.close();
   pool.join();
 }
 
@@ -67,6 +91,10 @@ TEST_SUITE("faults.pool_sweep") {
   TEST_CASE("any one call fails while a pool works through a stream and is terminated") {
     mp::test_support::allow_minutes(4);
     faults::sweep(is_terminated, reached, reports_or_death);
+  }
+  TEST_CASE("any one call fails while a pool has large tasks, and one that takes too long") {
+    mp::test_support::allow_minutes(4);
+    faults::sweep(has_large_and_late_tasks, reached, reports_or_death);
   }
   TEST_CASE("what pools are made of was made to fail") {
     if (reached.empty()) return;  // only some of the cases were asked for

@@ -1,9 +1,13 @@
 // The fault plan of test builds: which call fails, when, and how often it was made.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
@@ -73,6 +77,35 @@ TEST_SUITE("unit.fault_plan") {
     CHECK(pass(Call::launch) == success);
     CHECK(fault_cut(Call::channel_read, 100) == 100);
     CHECK(fault_plan::count(Call::wait_one) == 0);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan,
+                    "a write that breaks off gets so many bytes of both its parts, and never all") {
+    const std::array<std::byte, 10> bytes{};
+    const std::span<const std::byte> all = bytes;
+    const auto left_of = [&](std::size_t at) {
+      fault_plan::break_off(2, at);
+      CHECK(pass(Call::channel_write) == success);
+      auto head = all.first(4), body = all.first(6);
+      CHECK_FALSE(fault_break(head, body));
+      CHECK(head.size() + body.size() == 10);
+      CHECK(pass(Call::channel_write) == success);
+      CHECK(fault_break(head, body));
+      return std::pair(head.size(), body.size());
+    };
+    using Sizes = std::pair<std::size_t, std::size_t>;
+    CHECK(left_of(0) == Sizes(0, 0));
+    CHECK(left_of(3) == Sizes(3, 0));
+    CHECK(left_of(7) == Sizes(4, 3));
+    CHECK(left_of(99) == Sizes(4, 5));
+    CHECK(fault_plan::injected() == 4);
+    CHECK(fault_plan::parse("channel_write:1:break=7"));
+    CHECK_FALSE(fault_plan::parse("channel_write:1:break="));
+    CHECK_FALSE(fault_plan::parse("channel_read:1:break=7"));
+    fault_plan::clear();
+    auto head = all, body = all;
+    CHECK(pass(Call::channel_write) == success);
+    CHECK_FALSE(fault_break(head, body));
   }
 
   TEST_CASE_FIXTURE(CleanPlan, "a cut shortens what is longer") {

@@ -1,10 +1,13 @@
 // Keeps the fault plan: one slot per call of the table, all of them atomics, because a fault point may be
 // reached from any thread, and in a forked child.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "contract/fault.hpp"
@@ -19,6 +22,8 @@ struct Slot {
   std::atomic<Condition> condition{Condition::other};
   std::atomic<std::uint64_t> interrupted_at{0};  // as fails_at
   std::atomic<std::uint64_t> ends_at{0};         // as fails_at
+  std::atomic<std::uint64_t> breaks_at{0};       // as fails_at
+  std::atomic<std::size_t> break_bytes{0};
   std::atomic<std::size_t> cut{0};
 };
 
@@ -32,6 +37,8 @@ struct Plan {
 
 // Whether this thread's next system call shall look interrupted.
 thread_local bool interruption_is_due = false;
+// After how many bytes this thread's write breaks off.
+thread_local std::optional<std::size_t> break_is_due;
 
 bool parse_into(Plan& plan, std::string_view text) noexcept;
 
@@ -87,6 +94,18 @@ void arm(Slot& slot, std::uint64_t n, Condition condition) noexcept {
   slot.fails_at = slot.seen + n;
 }
 
+void arm_break(Slot& slot, std::uint64_t n, std::size_t bytes) noexcept {
+  slot.break_bytes = bytes;
+  slot.breaks_at = slot.seen + n;
+}
+
+bool parse_break(Slot& slot, std::uint64_t n, std::string_view bytes) noexcept {
+  std::size_t number = 0;
+  if (!to_number(bytes, number)) return false;
+  arm_break(slot, n, number);
+  return true;
+}
+
 bool parse_entry(Plan& plan, std::string_view entry) noexcept {
   const FaultRow* row = row_named(next_field(entry, ':'));
   const auto when = next_field(entry, ':');
@@ -108,6 +127,9 @@ bool parse_entry(Plan& plan, std::string_view entry) noexcept {
     slot.ends_at = slot.seen + n;
     return true;
   }
+  constexpr std::string_view breaks = "break=";
+  if (entry.starts_with(breaks))
+    return row->call == Call::channel_write && parse_break(slot, n, entry.substr(breaks.size()));
   const auto condition = condition_named(entry);
   if (!condition) return false;
   arm(slot, n, *condition);
@@ -128,14 +150,26 @@ std::optional<Error> fault_point(Call call) noexcept {
   const auto number = slot.seen.fetch_add(1) + 1;
   if (number == slot.ends_at.load()) std::_Exit(fault_plan::ended_here);
   interruption_is_due = number == slot.interrupted_at.load();
-  if (number != slot.fails_at.load()) {
-    ++slot.passed;
-    return std::nullopt;
+  const bool fails = number == slot.fails_at.load();
+  const bool breaks = !fails && number == slot.breaks_at.load();
+  break_is_due = breaks ? std::optional(slot.break_bytes.load()) : std::nullopt;
+  if (fails || breaks) {
+    ++current.injected;
+    leave_mark(current);
   }
-  ++current.injected;
-  leave_mark(current);
   ++slot.passed;
+  if (!fails) return std::nullopt;
   return Error{slot.condition, 0, fault_row(call).name};
+}
+
+bool fault_break(std::span<const std::byte>& head, std::span<const std::byte>& body) noexcept {
+  if (!break_is_due) return false;
+  const auto all = head.size() + body.size();
+  const auto written = std::min(*break_is_due, all == 0 ? 0 : all - 1);
+  break_is_due.reset();
+  head = head.first(std::min(written, head.size()));
+  body = body.first(written - head.size());
+  return true;
 }
 
 std::size_t fault_cut(Call call, std::size_t size) noexcept {
@@ -169,6 +203,9 @@ void end(Call call, std::uint64_t n) noexcept {
   Slot& slot = plan().of(call);
   slot.ends_at = slot.seen + n;
 }
+void break_off(std::uint64_t n, std::size_t bytes) noexcept {
+  arm_break(plan().of(Call::channel_write), n, bytes);
+}
 void cut(Call call, std::size_t bytes) noexcept { plan().of(call).cut = bytes; }
 
 void clear() noexcept {
@@ -176,6 +213,7 @@ void clear() noexcept {
     slot.fails_at = 0;
     slot.interrupted_at = 0;
     slot.ends_at = 0;
+    slot.breaks_at = 0;
     slot.seen = 0;
     slot.passed = 0;
     slot.cut = 0;

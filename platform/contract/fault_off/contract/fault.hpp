@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 
 #include "contract/fault_calls.hpp"
 
@@ -14,6 +15,11 @@ namespace multiprocessing::platform {
 
 /// How many of `size` bytes this read or write shall handle at most: a plan may cut it.
 [[nodiscard]] constexpr std::size_t fault_cut(Call, std::size_t size) noexcept { return size; }
+
+/// Whether this write shall break off: then it writes what is left of these, and fails as broken.
+[[nodiscard]] constexpr bool fault_break(std::span<const std::byte>&, std::span<const std::byte>&) noexcept {
+  return false;
+}
 
 /// Whether a plan wants the system call that comes now to look as if a signal had interrupted it.
 [[nodiscard]] constexpr bool fault_interruption() noexcept { return false; }

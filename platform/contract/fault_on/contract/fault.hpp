@@ -4,6 +4,7 @@
 //   MULTIPROCESSING_FAULT=call:N:eintr           a signal interrupts the N-th call of that name (POSIX)
 //   MULTIPROCESSING_FAULT=call:N:end             the process ends where it makes the N-th call of that name
 //   MULTIPROCESSING_FAULT=call:cut:BYTES         each such read or write handles at most BYTES
+//   MULTIPROCESSING_FAULT=channel_write:N:break=BYTES   the N-th write writes BYTES, then fails as broken
 //   MULTIPROCESSING_FAULT_MARK=path              each failure that is injected adds one byte to this file
 //   MULTIPROCESSING_FORCE=name[,…]               fallbacks to take
 #pragma once
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "contract/fault_calls.hpp"
@@ -19,6 +21,7 @@ namespace multiprocessing::platform {
 
 [[nodiscard]] std::optional<Error> fault_point(Call call) noexcept;
 [[nodiscard]] std::size_t fault_cut(Call call, std::size_t size) noexcept;
+[[nodiscard]] bool fault_break(std::span<const std::byte>& head, std::span<const std::byte>& body) noexcept;
 [[nodiscard]] bool fault_interruption() noexcept;
 [[nodiscard]] bool forced(const char* feature) noexcept;
 
@@ -32,6 +35,9 @@ void interrupt(Call call, std::uint64_t n) noexcept;
 /// The process ends, without a word and with this exit code, where it makes the n-th call from now.
 inline constexpr int ended_here = 86;
 void end(Call call, std::uint64_t n) noexcept;
+/// The n-th channel_write from now writes this many bytes, or all but its last if that is less, and fails as
+/// broken; once.
+void break_off(std::uint64_t n, std::size_t bytes) noexcept;
 /// Reads or writes handle at most this many bytes until clear(); 0 takes the cut away.
 void cut(Call call, std::size_t bytes) noexcept;
 /// Forgets all of it, what came from the environment too, and sets every count to 0.

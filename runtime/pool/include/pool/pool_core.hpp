@@ -7,6 +7,7 @@
 // that lives only as long as workers are missing starts them.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -70,10 +71,15 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void look(const std::function<bool()>& found, Duration timeout) noexcept override;
   [[nodiscard]] bool owned() const noexcept;
   [[nodiscard]] bool is_executor() const noexcept { return settings_.executor; }
+  /// The failure of a job for which there is no memory.
+  [[nodiscard]] const std::shared_ptr<const TaskFailure>& out_of_memory() const noexcept {
+    return out_of_memory_;
+  }
 
  private:
   using Worker = runtime::PoolWorker;
   using Assignment = runtime::Assignment;
+  using Assignments = runtime::Assignments;
   enum class Phase : std::uint8_t { running, closed, terminated };
   /// What jobs are told once the mutex is given back.
   struct Delivery {
@@ -86,7 +92,8 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   struct Deliveries {
     std::vector<Delivery> results;
     std::vector<std::string> log;
-    std::shared_ptr<runtime::PoolJob> starved;  ///< there was no memory to hand out a chunk of it
+    /// A list: there was no memory to hand out a chunk of it, or to say what became of one.
+    std::shared_ptr<runtime::PoolJob> starved;
   };
   struct Function {
     std::uint32_t number;
@@ -98,11 +105,18 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   // Assignment; the mutex is held.
   void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
   void dispatch(Deliveries& deliveries);
-  void dispatch_later();
-  /// The next chunk; of `only`, if that is not null.
-  bool take_next(Assignment& next, const runtime::PoolJob* only);
+  void hand_out(Deliveries& deliveries);
+  /// The chunks that every worker may have one more of: whether any may have more than `level`.
+  bool hand_out(std::size_t level, Deliveries& deliveries);
+  void write_out();
+  [[nodiscard]] bool dispatch_later();  ///< false: there is no timer to be had
+  void dispatch_now_that_it_is_later();
+  /// The next chunk; of `only`, if that is not null. Throws std::bad_alloc: of the first in the queue.
+  bool take_next(Assignments& next, const runtime::PoolJob* only);
+  bool take_next_of(const std::shared_ptr<runtime::PoolJob>& job, Assignments& next);
+  void done_with_first(Assignments& done) noexcept;
   [[nodiscard]] bool next_may_run_behind(const Assignment& last) const;
-  void assign(Worker& worker, Assignment& next);  ///< takes it, unless it throws
+  void assign(Worker& worker, Assignments& next);  ///< takes the first, unless it throws
   const Function& function_of(const runtime::PoolJob& job);
   void start_clock(const std::shared_ptr<Worker>& worker);
   void begin_head(const std::shared_ptr<Worker>& worker);
@@ -115,19 +129,24 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   bool read_frames(const std::shared_ptr<Worker>& worker, Deliveries& deliveries, int at_once);
   bool take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
   bool take_result(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
+  static void keep_result(Worker& worker, std::uint32_t count, Deliveries& deliveries) noexcept;
 
   // Without the mutex.
   void deliver(Deliveries& deliveries);
   bool collect();
-  void fail(std::shared_ptr<runtime::PoolJob> job);
+  void fail_first_starved(Deliveries& deliveries);
 
   // Workers.
   [[nodiscard]] std::shared_ptr<Worker> start_worker();
   void add_worker(const std::shared_ptr<Worker>& worker);
   [[nodiscard]] int missing() const;
   void replace_missing();
+  void replace_now_that_it_is_later();
   void keep_up();
+  /// Whoever gives the mutex back calls abort_if_broken() then.
   void note_start_failure(std::shared_ptr<const TaskFailure> failure);
+  void abort_if_broken();
+  void break_without_memory() noexcept;
   void doom(const std::shared_ptr<Worker>& worker);
   void give_up(const std::shared_ptr<Worker>& worker);
   bool on_input(const std::shared_ptr<Worker>& worker);
@@ -137,15 +156,42 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   /// Reads what an ended worker has left, and takes it out; not_yet: it has not quite ended.
   Leave take_leave(const std::shared_ptr<Worker>& worker, Deliveries& deliveries);
   static bool more_to_read(Worker& worker);
+  static bool has_surely_ended(Worker& worker);
   void on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for);
   void time_over(const std::shared_ptr<Worker>& worker, platform::Deadline set_for, Deliveries& deliveries);
   void let_go(Worker& worker);
+  void note_let_go();
   [[nodiscard]] bool has_ended() const noexcept;
   void drop_initializer() noexcept;
   void take_back(Worker& worker, Deliveries& deliveries);
+  void hand_last_out_again(Assignments& sent) noexcept;
   static bool was_not_read(const Worker& worker, Assignment& head, bool alone) noexcept;
-  void blame(Worker& worker, Assignment head, Deliveries& deliveries);
+  void blame(Worker& worker, Assignment& head, Deliveries& deliveries);
+  /// The item that it is at has failed: `make` says why. Without memory its job fails as a whole.
+  template <class Make>
+  static void answer(Assignment& head, Deliveries& deliveries, Make make) noexcept {
+    const auto task = head.chunk.first + head.done;
+    try {
+      deliveries.results.push_back({head.job, task, 1, {}, std::make_shared<TaskFailure>(make(task))});
+    } catch (const std::bad_alloc&) {
+      head.job->starve(deliveries.starved);
+    }
+    ++head.done;
+    head.kills = head.returns = 0;
+  }
+  /// What `make` says, or that there is no memory to say it.
+  template <class Make>
+  [[nodiscard]] std::shared_ptr<const TaskFailure> failure_of(Make make) const noexcept {
+    try {
+      return std::make_shared<TaskFailure>(make());
+    } catch (const std::bad_alloc&) {
+      return out_of_memory_;
+    }
+  }
+  /// Calls it in the reactor's thread, if the pool is there then. False: there is no timer to be had.
+  [[nodiscard]] bool later(std::chrono::nanoseconds pause, void (PoolCore::*then)()) noexcept;
   void abort_all(const std::shared_ptr<const TaskFailure>& failure);
+  [[nodiscard]] std::shared_ptr<runtime::PoolJob> take_open();  ///< null if there is none
 
   PoolSettings settings_;  ///< the initializer goes with the last worker; nothing else changes
   const int owner_;
@@ -158,13 +204,17 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   int starting_ = 0;
   int leaving_ = 0;  ///< workers that have ended and whose handles are still open
   bool keeping_up_ = false;
-  int start_failures_ = 0;  ///< in a row
+  bool replacing_later_ = false;    ///< a timer will see to it
+  bool nobody_replaces_ = false;    ///< there was no timer to be had either
+  bool dispatching_later_ = false;  ///< a timer will see to it
+  int start_failures_ = 0;          ///< in a row
   std::shared_ptr<const TaskFailure> broken_;
   /// Made while there is some.
   const std::shared_ptr<const TaskFailure> out_of_memory_ =
       std::make_shared<TaskFailure>(std::make_exception_ptr(std::bad_alloc()));
   std::uint64_t last_number_ = 0;
-  std::deque<Assignment> again_;                         ///< what was in the hands of workers that died
+  Assignments again_;                                    ///< what was in the hands of workers that died
+  Assignments spare_;                                    ///< empty ones, so that short tasks cost no memory
   std::deque<std::shared_ptr<runtime::PoolJob>> queue_;  ///< jobs that have chunks
   std::map<const runtime::PoolJob*, std::weak_ptr<runtime::PoolJob>> open_;
   std::map<std::pair<const void*, const void*>, Function> functions_;

@@ -64,6 +64,17 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   [[nodiscard]] bool queued() const noexcept { return queued_; }
   void set_queued(bool queued) noexcept { queued_ = queued; }
 
+  // A list of jobs for which there is no memory. It needs none itself, and a job gets into one once. The
+  // pool's mutex is held, but for next_starved(), which whoever has the list calls.
+
+  void starve(std::shared_ptr<PoolJob>& list) noexcept {
+    if (std::exchange(starved_, true)) return;
+    next_starved_ = std::exchange(list, shared_from_this());
+  }
+  [[nodiscard]] std::shared_ptr<PoolJob> next_starved() noexcept { return std::move(next_starved_); }
+  /// Whether anybody wants its chunks to be run.
+  [[nodiscard]] bool wanted() const noexcept { return !over() && !starved_; }
+
  protected:
   void set_over() noexcept { over_.store(true, std::memory_order_release); }
 
@@ -73,6 +84,8 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   std::atomic<bool> over_{false};
   std::atomic<bool> cancelled_{false};
   bool queued_ = false;
+  bool starved_ = false;
+  std::shared_ptr<PoolJob> next_starved_;
 };
 
 }  // namespace multiprocessing::runtime

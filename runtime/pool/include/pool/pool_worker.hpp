@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
 #include <optional>
@@ -35,6 +35,10 @@ struct Assignment {
 
   [[nodiscard]] std::uint32_t left() const noexcept { return chunk.count - done; }
 };
+
+/// They go from one list to the next in their nodes: what a worker has in its hands when it dies is handed
+/// out again without any memory.
+using Assignments = std::list<Assignment>;
 
 /// Writes that may block, in a thread of their own while there are any.
 class Feeder : public std::enable_shared_from_this<Feeder> {
@@ -69,20 +73,23 @@ struct PoolWorker {
   bool doomed = false;    ///< it is being stopped
   bool lost = false;      ///< because its channel has ended: most likely it is dying, of what it does
   bool gone = false;
-  std::deque<Assignment> sent;  ///< the first is being run
-  std::size_t assigned = 0;     ///< chunks in all
-  std::uint64_t flushed = 0;    ///< the last assignment that is written to it, or was given to its feeder
-  std::uint64_t written = 0;    ///< the last one of which the pool knows that all of it is in the channel
-  std::vector<bool> knows;      ///< functions by number
+  Assignments sent;           ///< the first is being run
+  std::size_t assigned = 0;   ///< chunks in all
+  bool takes_more = false;    ///< of hand_out(), while it goes round
+  std::uint64_t flushed = 0;  ///< the last assignment that is written to it, or was given to its feeder
+  std::uint64_t written = 0;  ///< the last one of which the pool knows that all of it is in the channel
+  std::vector<bool> knows;    ///< functions by number
   TaskFrameReader reader;
   std::vector<std::byte> out;  ///< to be written
   std::size_t unread = 0;      ///< bytes that it may not have read yet
   std::shared_ptr<Feeder> feeder;
   std::function<void(std::uint64_t)>
-      note_written;   ///< called by the feeder's thread, of one with a time limit
-  double pace = 1e9;  ///< microseconds a chunk, a moving average
+      note_written;              ///< called by the feeder's thread, of one with a time limit
+  std::function<void()> let_go;  ///< called once its feeder has stopped; made when there was memory
+  double pace = 1e9;             ///< microseconds a chunk, a moving average
   platform::Deadline head_deadline = platform::Deadline::never();
   platform::Deadline timer_at = platform::Deadline::never();
+  bool timer_missing = false;              ///< for head_deadline none could be set
   platform::EventLoop::Id timer = 0;       ///< for timer_at
   platform::EventLoop::Id kill_timer = 0;  ///< once it is doomed
   std::shared_ptr<const detail::TaskFailure> unusable;
