@@ -7,6 +7,7 @@
 // realpath(3).
 #include "contract/listener.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,7 +225,7 @@ void Listener::close() noexcept {
   if (state_) state_->close();
 }
 
-Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
+Result<Listener> Listener::listen(const Endpoint& endpoint, int queue) {
   if (auto failure = fault_point(Call::listener_listen)) return *failure;
   const auto address = posix::to_socket_address(endpoint);
   if (!address) return address.error();
@@ -239,7 +241,7 @@ Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
   Endpoint bound = by_path ? endpoint : posix::local_endpoint(fd);
   // From here on its end removes the file.
   auto state = std::make_unique<State>(*std::move(socket), std::move(bound));
-  if (::listen(fd, backlog > 0 ? backlog : 1) != 0) return posix::last_error("listen");
+  if (::listen(fd, std::clamp(queue, 1, SOMAXCONN)) != 0) return posix::last_error("listen");
   return Listener(std::move(state));
 }
 

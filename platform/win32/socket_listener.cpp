@@ -55,7 +55,7 @@ Status finish_connecting(const Socket& socket, const Handle& event, Deadline dea
 
 }  // namespace
 
-ListenerState listen_on_port(const Endpoint& endpoint, int backlog) {
+ListenerState listen_on_port(const Endpoint& endpoint, int queue) {
   const auto address = look_up(endpoint, true);
   if (!address) return address.error();
   auto socket = make_socket(address->storage.ss_family);
@@ -68,7 +68,7 @@ ListenerState listen_on_port(const Endpoint& endpoint, int backlog) {
   if (!event) return event.error();
   if (bind(socket->get(), address->get(), address->size) != 0) return last_error("bind");
   if (WSAEventSelect(socket->get(), native(*event), FD_ACCEPT) != 0) return last_error("WSAEventSelect");
-  if (listen(socket->get(), backlog > 0 ? backlog : 1) != 0) return last_error("listen");
+  if (listen(socket->get(), std::clamp(queue, 1, SOMAXCONN)) != 0) return last_error("listen");
   const Endpoint bound = local_endpoint(*socket);
   auto state = std::make_unique<SocketListener>(*std::move(socket), *std::move(event));
   state->address = bound;

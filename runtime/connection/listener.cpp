@@ -166,7 +166,8 @@ Listener::Listener(Address address, ListenerOptions options) {
   const auto endpoint = endpoint_to_listen_on(address, options.family);
   check_protocol(options.protocol, endpoint);
   check_reach(endpoint, options);
-  auto listener = runtime::value_or_throw(platform::Listener::listen(endpoint, options.backlog),
+  // Who may wait to be accepted the rules count, of those that have proved themselves.
+  auto listener = runtime::value_or_throw(platform::Listener::listen(endpoint, platform::longest_queue),
                                           runtime::address_of(endpoint).to_string());
   state_ = std::make_shared<detail::ListenerState>(
       std::make_shared<runtime::Admission>(std::move(listener), std::move(rules)));

@@ -95,6 +95,27 @@ TEST_SUITE("faults.listeners") {
     }
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "a client among a hundred that come at once and are silent is served") {
+    for (const auto protocol : protocols) {
+      auto listener = listener_on_port(protocol, mp::ListenerOptions().backlog);
+      auto server = std::async(std::launch::async, [&] { listener.accept(50s).send(1); });
+      auto crowd = std::async(std::launch::async, [&] {
+        std::vector<platform::Channel> silent;
+        for (int i = 0; i < 100; ++i) silent.push_back(raw_peer(listener));
+        return silent;
+      });
+      for (;;) try {
+          auto client =
+              mp::Client(listener.address(), {.authkey = key("key"), .protocol = protocol, .timeout = 30s});
+          CHECK(client.recv<int>() == 1);
+          break;
+        } catch (const mp::ConnectionError&) {  // too many came behind it before it had its say
+        }
+      server.get();
+      static_cast<void>(crowd.get());
+    }
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "peers that break off in the middle are no error, and hold up nobody") {
     for (const auto protocol : protocols) {
       auto listener = listener_on_port(protocol);
