@@ -93,8 +93,8 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
                                                      bool writable = true);
 
   /// Sends a value of any type that an argument may have. Blocks while the peer does not read. Throws
-  /// SerializationError, and nothing was sent; ConnectionError (the peer is gone), OSError (closed,
-  /// read-only), CancelledError.
+  /// SerializationError, and nothing was sent; ConnectionError (the peer is gone; what it had sent before can
+  /// still be received), OSError (closed, read-only), CancelledError.
   template <class T>
   void send(const T& value, StopToken stop = {}) {
     using Sent = detail::SentAs<T>;

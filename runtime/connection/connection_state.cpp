@@ -108,6 +108,7 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
   const runtime::Turn::Holder turn(sending_, stop);
+  if (peer_gone_) runtime::throw_os_error(*peer_gone_, object);
   if (sending_broken_) refuse_closed();
   bool begun = false;
   platform::Status sent;
@@ -118,8 +119,11 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     throw;
   }
   if (sent) return;
+  // What the peer had sent before it went can still be received.
+  if (sent.error().condition == platform::Condition::broken) peer_gone_ = sent.error();
   // The peer may have half a message; unless nothing had gone out yet when it was given up.
-  if (begun || sent.error().condition != platform::Condition::cancelled) break_sending();
+  else if (begun || sent.error().condition != platform::Condition::cancelled)
+    break_sending();
   runtime::throw_os_error(sent.error(), object);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
@@ -64,6 +65,7 @@ class ConnectionState {
   // Who waited for his turn has the channel already when it is closed, and is not to go on with what another
   // left in the middle. Each belongs to the turn.
   bool sending_broken_ = false;
+  std::optional<platform::Error> peer_gone_;  ///< as the first send that failed of it was told
   bool receiving_broken_ = false;
   runtime::MessageReader reader_;
   std::optional<runtime::Seal> seal_;
