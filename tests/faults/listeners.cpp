@@ -149,6 +149,21 @@ TEST_SUITE("faults.listeners") {
     }
   }
 
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a listener that begins a word and goes no further holds a client up for seconds") {
+    for (const auto protocol : protocols) {
+      auto liar = must(platform::Listener::listen({platform::Endpoint::Kind::inet, "127.0.0.1", 0, {}}, 1));
+      auto client = std::async(std::launch::async, [&] {
+        return mp::Client({"127.0.0.1", liar.address().port}, {.authkey = key("key"), .protocol = protocol});
+      });
+      auto victim = std::move(must(liar.accept(patience())).channel);
+      must(victim.write_all(bytes_of(std::string_view("\0", 1)), patience()));
+      CHECK(client.wait_for(30s) == std::future_status::ready);
+      victim.close();
+      CHECK_THROWS_AS((void)client.get(), mp::TimeoutError);
+    }
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a flood of wrong keys is told in a few errors, and a right one comes first") {
     auto listener = listener_on_port(mp::Protocol::native);
     CHECK(mp::connection::wait({listener}, 0s).empty());
