@@ -127,10 +127,18 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
   runtime::throw_os_error(sent.error(), object);
 }
 
-void ConnectionState::fail_to_receive(const platform::Error& error) {
+const char* ConnectionState::how_it_ended(const platform::Channel& channel) const noexcept {
+  if (reader_.in_message()) return "the other end of the connection closed it in the middle of a message";
+  if (channel.was_reset())
+    return "the other end of the connection closed it without having read all that was sent to it; what it "
+           "sent "
+           "itself may be lost";
+  return "the other end of the connection is closed, and all that came from it was received";
+}
+
+void ConnectionState::fail_to_receive(const platform::Channel& channel, const platform::Error& error) {
   using platform::Condition;
-  if (error.condition == Condition::broken)
-    throw EOFError("the other end of the connection is closed, and all it sent was received");
+  if (error.condition == Condition::broken) throw EOFError(how_it_ended(channel));
   if (error.condition == Condition::cancelled) runtime::throw_os_error(error, object);
   break_receiving();
   if (error.condition == Condition::corrupt)
@@ -140,9 +148,9 @@ void ConnectionState::fail_to_receive(const platform::Error& error) {
 
 std::uint64_t ConnectionState::next_size(platform::Channel& channel, const platform::Wakeup* wakeup) {
   const auto size = reader_.wait_for_header(channel, platform::Deadline::never(), wakeup);
-  if (!size) fail_to_receive(size.error());
+  if (!size) fail_to_receive(channel, size.error());
   if (reader_.brings_handles() && (peer_ == Peer::stranger || !platform::carries_handles(channel)))
-    fail_to_receive({platform::Condition::corrupt});
+    fail_to_receive(channel, {platform::Condition::corrupt});
   return *size;
 }
 
@@ -160,7 +168,7 @@ ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, co
                                         " are allowed; the connection is closed");
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
-  if (!message) fail_to_receive(message.error());
+  if (!message) fail_to_receive(*open, message.error());
   break_seal(message->body);
   std::vector<std::intptr_t> handles;
   handles.reserve(message->handles.size());
@@ -176,11 +184,11 @@ std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const Sto
   const auto size = next_size(*open, wakeup.get());
   if (!seal_ && size <= buffer.size() && !reader_.brings_handles()) {
     const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());
-    if (!taken) fail_to_receive(taken.error());
+    if (!taken) fail_to_receive(*open, taken.error());
     return static_cast<std::size_t>(size);
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
-  if (!message) fail_to_receive(message.error());
+  if (!message) fail_to_receive(*open, message.error());
   break_seal(message->body);
   const std::size_t length = message->body.size();
   if (length > buffer.size())

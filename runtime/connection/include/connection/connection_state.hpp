@@ -46,7 +46,8 @@ class ConnectionState {
  private:
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
-  [[noreturn]] void fail_to_receive(const platform::Error& error);
+  [[noreturn]] void fail_to_receive(const platform::Channel& channel, const platform::Error& error);
+  [[nodiscard]] const char* how_it_ended(const platform::Channel& channel) const noexcept;
   void break_sending() noexcept;
   void break_receiving() noexcept;
   [[nodiscard]] platform::Status put(platform::Channel& channel, std::span<const std::byte> body,
