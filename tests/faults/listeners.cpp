@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,28 @@ void demand_service(mp::Listener& listener, mp::Protocol protocol) {
   }
   client.get();
 }
+
+/// What the library warned of, as long as this stands.
+class Warnings {
+ public:
+  Warnings() {
+    mp::set_log_sink([this](mp::Level level, std::string_view text) {
+      const std::scoped_lock lock(mutex_);
+      if (level >= mp::Level::warning) text_.append(text).append("\n");
+    });
+  }
+  Warnings(const Warnings&) = delete;
+  Warnings& operator=(const Warnings&) = delete;
+  ~Warnings() { mp::set_log_sink({}); }
+  [[nodiscard]] bool tell(std::string_view what) const {
+    const std::scoped_lock lock(mutex_);
+    return text_.find(what) != std::string::npos;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
 
 constexpr std::array protocols = {mp::Protocol::native, mp::Protocol::python};
 
@@ -268,6 +291,29 @@ TEST_SUITE("faults.listeners") {
         CHECK(platform::fault_plan::injected() == 1);
         platform::fault_plan::clear();
       }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a peer that goes because the system failed is told in a warning that says how") {
+    const CleanPlan clean;
+    for (const auto& [call, what] : {std::pair(Call::channel_read, "could not be read"),
+                                     std::pair(Call::channel_write, "could not be spoken to")}) {
+      CAPTURE(what);
+      const Warnings warnings;
+      auto listener = listener_on_port(mp::Protocol::native);
+      CHECK(mp::connection::wait({listener}, 0s).empty());
+      platform::fault_plan::clear();
+      platform::fault_plan::fail(call, 1, platform::Condition::out_of_memory);
+      auto peer = raw_peer(listener);
+      CHECK(eventually([&] {
+        // Spoken to before it says anything, so that its own write is not the one that fails.
+        if (call == Call::channel_read) static_cast<void>(peer.write_all(bytes_of("x"), patience()));
+        return warnings.tell(what) && warnings.tell("memory");
+      }));
+      CHECK(platform::fault_plan::injected() == 1);
+      platform::fault_plan::clear();
+      demand_service(listener, mp::Protocol::native);
+    }
   }
 
   TEST_CASE_FIXTURE(LeakCheck,
