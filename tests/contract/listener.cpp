@@ -190,7 +190,11 @@ TEST_SUITE("contract.listener") {
     CHECK_FALSE(is_local({Kind::inet, "0.0.0.0", 0, {}}));
     CHECK_FALSE(is_local({Kind::inet, "localhost", 0, {}}));
     CHECK_FALSE(is_local(must(resolve_endpoint({Kind::inet, "", 80, {}}))));
-    CHECK(outcome(resolve_endpoint({Kind::inet, "no such host", 80, {}})) == Condition::not_found);
+    const auto unknown = resolve_endpoint({Kind::inet, "no such host", 80, {}});
+    REQUIRE(outcome(unknown) == Condition::not_found);
+    // In the words of who looked for it, who knows of no files.
+    CHECK(unknown.error().to_string().find("file") == std::string::npos);
+    CHECK(unknown.error().code() != std::errc::permission_denied);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "an address that is none, or another machine's, is not listened on") {
