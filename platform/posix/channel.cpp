@@ -200,7 +200,7 @@ Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
   if (auto failure = fault_point(Call::channel_adopt)) return *failure;
   const int fd = posix::to_fd(handle.get());
   struct stat about {};
-  if (!handle || ::fstat(fd, &about) != 0) return refused;
+  if (!handle || ::fstat(fd, &about) != 0) return closed;
   const bool is_pipe = S_ISFIFO(about.st_mode);
   if (!is_pipe && !is_stream_socket(fd, about)) return refused;
   const StreamUse possible = possible_use(handle.get());
