@@ -140,6 +140,9 @@ void ConnectionState::fail_to_receive(const platform::Channel& channel, const pl
   using platform::Condition;
   if (error.condition == Condition::broken) throw EOFError(how_it_ended(channel));
   if (error.condition == Condition::cancelled) runtime::throw_os_error(error, object);
+  if (error.condition == Condition::out_of_handles)
+    throw OSError(error.code(),
+                  "there is no room for the handles of a message, which is gone; the connection goes on");
   break_receiving();
   if (error.condition == Condition::corrupt)
     refuse(std::errc::bad_message, "the peer sent what is no message; the connection is closed");
