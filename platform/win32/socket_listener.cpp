@@ -1,4 +1,9 @@
-// Listening on a port, which nobody else may share, and connecting to one.
+// Listening on a port, which nobody else may share, and connecting to one. What accept() makes can be
+// inherited for an instant, as in CPython; only AcceptEx() takes a socket that cannot. It is not used: it has
+// to wait for a client all the time, in one thread or bound to a completion port, where an event tells
+// enough. No child of ours inherits what was not named for it (PROC_THREAD_ATTRIBUTE_HANDLE_LIST); one that
+// others start in that instant, and let inherit everything, holds the connection open.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
