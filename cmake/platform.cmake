@@ -20,7 +20,7 @@ set(mp_default_fallbacks "")  # the paths of other systems that this one can be 
 if(mp_backend STREQUAL "posix")
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     list(APPEND mp_platform_folders platform/posix/linux platform/posix/elf platform/posix/forked)
-    set(mp_default_fallbacks no-pidfd no-clone no-close-range no-epoll no-eventfd no-atomic-cloexec no-getentropy no-sentinel-transfer no-unread-notice
+    set(mp_default_fallbacks no-pidfd no-clone no-close-range no-epoll no-eventfd no-atomic-cloexec no-getentropy no-sentinel-transfer no-unread-notice no-abandoned-notice
       bare-lifeline)  # the last: what a process without privileges has anyway
   elseif(CMAKE_SYSTEM_NAME STREQUAL "Darwin")
     list(APPEND mp_platform_folders platform/posix/macos platform/posix/bsd)

@@ -93,8 +93,8 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
                                                      bool writable = true);
 
   /// Sends a value of any type that an argument may have. Blocks while the peer does not read. Throws
-  /// SerializationError, and nothing was sent; ConnectionError (the peer is gone), OSError (closed,
-  /// read-only), CancelledError.
+  /// SerializationError, and nothing was sent; ConnectionError (the peer is gone; what it had sent before can
+  /// still be received), OSError (closed, read-only), CancelledError.
   template <class T>
   void send(const T& value, StopToken stop = {}) {
     using Sent = detail::SentAs<T>;
@@ -107,7 +107,8 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
   }
   /// Receives a value. Blocks. Throws EOFError (the peer is gone and everything was received), TypeError (the
   /// message holds another type; it is gone, the connection goes on), SerializationError (so does it here),
-  /// OSError (closed, write-only), CancelledError.
+  /// OSError (closed, write-only; out of handles, where the message is gone and the connection goes on),
+  /// CancelledError.
   template <class T>
   T recv(StopToken stop = {}) {
     detail::require_sendable<detail::received_value, T>();

@@ -139,7 +139,9 @@ class MULTIPROCESSING_EXPORT Context {
   [[nodiscard]] Connection Client(Address address, ClientOptions options = {}, StopToken stop = {}) const {
     return multiprocessing::Client(std::move(address), std::move(options), std::move(stop));
   }
-  using Listener = multiprocessing::Listener;
+  [[nodiscard]] multiprocessing::Listener Listener(Address address = {}, ListenerOptions options = {}) const {
+    return multiprocessing::Listener(std::move(address), std::move(options));
+  }
   /// Its workers have this context's start method, whatever `options.context` says.
   [[nodiscard]] multiprocessing::Pool Pool(int processes = multiprocessing::process_cpu_count(),
                                            PoolOptions options = {}) const {

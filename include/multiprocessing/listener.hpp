@@ -99,7 +99,9 @@ struct ClientOptions {
   FamilyName family = Family::automatic;
   std::optional<std::vector<std::byte>> authkey = {};
   Protocol protocol = Protocol::native;
-  Duration timeout = infinite;  ///< until the connection is made and authenticated
+  /// Until the connection is made and authenticated. The system's search for the name of a host ends by
+  /// itself.
+  Duration timeout = infinite;
 };
 
 /// Accepts connections. Movable. Thread-safe but for moving and destruction.
@@ -140,9 +142,10 @@ class MULTIPROCESSING_EXPORT Listener {
 };
 
 /// Connects to a Listener of ours or of Python. Blocks: while it waits for the listener's first word, until
-/// the timeout; from then on five seconds. Throws ValueError (no address, one that does not suit the family,
-/// an empty key), ConnectionError (nobody listens there), OSError (no such path or host, too long),
-/// AuthenticationError (the listener has another key or speaks another protocol), TimeoutError,
+/// the timeout; from then on five seconds. Neither the timeout nor a stop ends the search for a host's name,
+/// which the system makes: an address in numbers needs none. Throws ValueError (no address, one that does not
+/// suit the family, an empty key), ConnectionError (nobody listens there), OSError (no such path or host, too
+/// long), AuthenticationError (the listener has another key or speaks another protocol), TimeoutError,
 /// CancelledError.
 [[nodiscard]] MULTIPROCESSING_EXPORT Connection Client(Address address, ClientOptions options = {},
                                                        StopToken stop = {});

@@ -7,6 +7,7 @@
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/stop_token.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -31,6 +32,9 @@ class MULTIPROCESSING_EXPORT Waitable {
   /// 0 if nothing tells this handle from a later one of the same number.
   [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
   friend bool operator==(const Waitable&, const Waitable&) noexcept = default;
+  /// A number is no handle by accident: say NativeHandle, or Waitable.
+  template <std::integral Number>
+  friend bool operator==(const Waitable&, Number) = delete;
 
  private:
   NativeHandle handle_;

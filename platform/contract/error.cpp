@@ -37,7 +37,7 @@ const Row& row_of(Condition condition) noexcept { return rows[static_cast<std::s
 const char* name_of(Condition condition) noexcept { return row_of(condition).name; }
 
 std::error_code Error::code() const noexcept {
-  if (native != 0) return {native, std::system_category()};
+  if (native != 0) return {native, category != nullptr ? *category : std::system_category()};
   return std::make_error_code(row_of(condition).nearest);
 }
 

@@ -23,6 +23,7 @@ Capabilities find_out() {
   found.kept_wait_sets = posix::kernel_keeps_sets();
   found.half_close = true;
   found.tells_unread = posix::facts::tells_unread && !forced("no-unread-notice");
+  found.tells_abandoned = posix::facts::tells_abandoned && !forced("no-abandoned-notice");
   found.handle_transfer = true;
   found.transfer_keeps_handles = posix::facts::transfer_keeps_handles;
   found.drops_unreceived_handles = true;

@@ -60,8 +60,9 @@ class Channel::State {
   [[nodiscard]] int fd() const noexcept { return posix::to_fd(handle_.get()); }
   [[nodiscard]] bool is_socket() const noexcept { return kind_ == Kind::pair || kind_ == Kind::socket; }
   [[nodiscard]] bool left_unread() const noexcept {
-    return kind_ == Kind::pair && was_reset_.load(std::memory_order_relaxed) && capabilities().tells_unread;
+    return kind_ == Kind::pair && was_reset() && capabilities().tells_unread;
   }
+  [[nodiscard]] bool was_reset() const noexcept { return was_reset_.load(std::memory_order_relaxed); }
 
   // 0 at the end of file, -1 and errno.
   [[nodiscard]] long read(void* data, std::size_t size) const noexcept {
@@ -199,7 +200,7 @@ Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
   if (auto failure = fault_point(Call::channel_adopt)) return *failure;
   const int fd = posix::to_fd(handle.get());
   struct stat about {};
-  if (!handle || ::fstat(fd, &about) != 0) return refused;
+  if (!handle || ::fstat(fd, &about) != 0) return closed;
   const bool is_pipe = S_ISFIFO(about.st_mode);
   if (!is_pipe && !is_stream_socket(fd, about)) return refused;
   const StreamUse possible = possible_use(handle.get());
@@ -270,6 +271,7 @@ Status Channel::finish_writing() noexcept {
 }
 
 bool Channel::left_unread() const noexcept { return state_ && state_->left_unread(); }
+bool Channel::was_reset() const noexcept { return state_ && state_->was_reset(); }
 
 Result<std::pair<Channel, Channel>> channel_pair() {
   if (auto failure = fault_point(Call::channel_pair)) return *failure;

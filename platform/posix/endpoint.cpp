@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -28,11 +29,26 @@ using Found = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 bool is_internet(Kind kind) noexcept { return kind == Kind::inet || kind == Kind::inet6; }
 
-Condition condition_of_lookup(int code, int native) noexcept {
+Condition condition_of_lookup(int code) noexcept {
   if (code == EAI_MEMORY) return Condition::out_of_memory;
   if (code == EAI_FAMILY || code == EAI_SOCKTYPE || code == EAI_SERVICE) return Condition::not_supported;
-  if (code == EAI_SYSTEM) return condition_of(native);
   return Condition::not_found;
+}
+
+/// Numbers of its own, and words for them.
+class LookupCategory final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "getaddrinfo"; }
+  [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+  [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
+    return Error{condition_of_lookup(code)}.code().default_error_condition();
+  }
+};
+
+Error failed_lookup(int code) noexcept {
+  if (code == EAI_SYSTEM) return last_error("getaddrinfo");
+  static const LookupCategory category;
+  return {condition_of_lookup(code), code, "getaddrinfo", &category};
 }
 
 Result<SocketAddress> look_up(const Endpoint& endpoint, int flags) noexcept {
@@ -43,10 +59,7 @@ Result<SocketAddress> look_up(const Endpoint& endpoint, int flags) noexcept {
   const char* host = endpoint.host.empty() ? nullptr : endpoint.host.c_str();
   addrinfo* list = nullptr;
   const int code = ::getaddrinfo(host, std::to_string(endpoint.port).c_str(), &wanted, &list);
-  if (code != 0) {
-    const int native = code == EAI_SYSTEM ? errno : 0;
-    return Error{condition_of_lookup(code, native), native, "getaddrinfo"};
-  }
+  if (code != 0) return failed_lookup(code);
   const Found found(list, &::freeaddrinfo);
   SocketAddress address;
   address.size = std::min<socklen_t>(found->ai_addrlen, sizeof address.storage);

@@ -1,10 +1,13 @@
 // Listening and connecting with stream sockets. A unix socket is made with mode 0600. Its file outlives a
-// process that was killed: who finds one that nobody listens on replaces it. From the look at it until
-// somebody listens the folder is locked (it can be, like a file), so that of two that want one name at the
-// same moment one gets it. Both ends of a connection know it by the path without links, since a name may mean
-// another file in another folder. Manual pages: socket(7), unix(7), ip(7), ipv6(7), flock(2), realpath(3).
+// process that was killed: who finds one that nobody listens on replaces it, where the system tells such a
+// one from one whose queue is full. Where it does not, connecting to a full queue is refused too. From the
+// look at it until somebody listens the folder is locked (it can be, like a file), so that of two that want
+// one name at the same moment one gets it. Both ends of a connection know it by the path without links, since
+// a name may mean another file in another folder. Manual pages: socket(7), unix(7), ip(7), ipv6(7), flock(2),
+// realpath(3).
 #include "contract/listener.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -17,9 +20,11 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "contract/capabilities.hpp"
 #include "contract/fault.hpp"
 #include "contract/process.hpp"
 #include "descriptor.hpp"
@@ -95,8 +100,9 @@ bool is_socket_file(const std::string& path) noexcept {
   return ::lstat(path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode);
 }
 
-/// Whether nobody listens on that socket any more.
+/// Whether nobody listens on that socket any more. Where the system does not tell, somebody may.
 bool is_abandoned(const SocketAddress& address) {
+  if (!capabilities().tells_abandoned) return false;
   const auto probe = posix::make_socket(AF_UNIX);
   if (!probe || !posix::set_non_blocking(to_fd(probe->get()))) return false;
   return ::connect(to_fd(probe->get()), address.get(), address.size) != 0 && errno == ECONNREFUSED;
@@ -219,7 +225,7 @@ void Listener::close() noexcept {
   if (state_) state_->close();
 }
 
-Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
+Result<Listener> Listener::listen(const Endpoint& endpoint, int queue) {
   if (auto failure = fault_point(Call::listener_listen)) return *failure;
   const auto address = posix::to_socket_address(endpoint);
   if (!address) return address.error();
@@ -235,7 +241,7 @@ Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
   Endpoint bound = by_path ? endpoint : posix::local_endpoint(fd);
   // From here on its end removes the file.
   auto state = std::make_unique<State>(*std::move(socket), std::move(bound));
-  if (::listen(fd, backlog > 0 ? backlog : 1) != 0) return posix::last_error("listen");
+  if (::listen(fd, std::clamp(queue, 1, SOMAXCONN)) != 0) return posix::last_error("listen");
   return Listener(std::move(state));
 }
 

@@ -72,7 +72,8 @@ ProcessIdentity maker_of(std::string_view name) {
   return next.ec == std::errc() && next.ptr != end && *next.ptr == '-' ? maker : ProcessIdentity{};
 }
 
-/// A process of another pid namespace looks dead from here, and still answers.
+/// A process of another pid namespace looks dead from here, and still answers. Where a full queue does not
+/// answer either there are no such namespaces.
 bool nobody_answers(const std::string& path) {
   const auto stream = connect_to({Endpoint::Kind::unix_socket, {}, 0, path}, Deadline::now());
   return !stream && stream.error().condition == Condition::broken;

@@ -65,6 +65,7 @@ Status Channel::finish_writing() noexcept {
 }
 
 bool Channel::left_unread() const noexcept { return false; }
+bool Channel::was_reset() const noexcept { return false; }
 
 void Channel::close() noexcept { state_.reset(); }
 

@@ -285,6 +285,7 @@ Status Channel::finish_writing() noexcept {
 }
 
 bool Channel::left_unread() const noexcept { return false; }
+bool Channel::was_reset() const noexcept { return false; }
 
 Result<std::pair<Channel, Channel>> channel_pair() {
   if (const auto fault = fault_point(Call::channel_pair)) return *fault;

@@ -65,10 +65,10 @@ const Endpoint& Listener::address() const noexcept {
   return state_ ? state_->address : nowhere;
 }
 
-Result<Listener> Listener::listen(const Endpoint& endpoint, int backlog) {
+Result<Listener> Listener::listen(const Endpoint& endpoint, int queue) {
   if (const auto fault = fault_point(Call::listener_listen)) return *fault;
   if (endpoint.kind == Kind::unix_socket) return unknown_kind;
-  auto state = is_internet(endpoint.kind) ? listen_on_port(endpoint, backlog) : listen_on_pipe(endpoint);
+  auto state = is_internet(endpoint.kind) ? listen_on_port(endpoint, queue) : listen_on_pipe(endpoint);
   if (!state) return state.error();
   return Listener(*std::move(state));
 }

@@ -27,7 +27,7 @@ using ListenerState = Result<std::unique_ptr<Listener::State>>;
 [[nodiscard]] Result<ConnectedStream> connect_to_pipe(const Endpoint& endpoint, Deadline deadline,
                                                       const Wakeup* wakeup);
 
-[[nodiscard]] ListenerState listen_on_port(const Endpoint& endpoint, int backlog);
+[[nodiscard]] ListenerState listen_on_port(const Endpoint& endpoint, int queue);
 [[nodiscard]] Result<ConnectedStream> connect_to_port(const Endpoint& endpoint, Deadline deadline,
                                                       const Wakeup* wakeup);
 

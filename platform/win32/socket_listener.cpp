@@ -1,4 +1,9 @@
-// Listening on a port, which nobody else may share, and connecting to one.
+// Listening on a port, which nobody else may share, and connecting to one. What accept() makes can be
+// inherited for an instant, as in CPython; only AcceptEx() takes a socket that cannot. It is not used: it has
+// to wait for a client all the time, in one thread or bound to a completion port, where an event tells
+// enough. No child of ours inherits what was not named for it (PROC_THREAD_ATTRIBUTE_HANDLE_LIST); one that
+// others start in that instant, and let inherit everything, holds the connection open.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -55,7 +60,7 @@ Status finish_connecting(const Socket& socket, const Handle& event, Deadline dea
 
 }  // namespace
 
-ListenerState listen_on_port(const Endpoint& endpoint, int backlog) {
+ListenerState listen_on_port(const Endpoint& endpoint, int queue) {
   const auto address = look_up(endpoint, true);
   if (!address) return address.error();
   auto socket = make_socket(address->storage.ss_family);
@@ -68,7 +73,7 @@ ListenerState listen_on_port(const Endpoint& endpoint, int backlog) {
   if (!event) return event.error();
   if (bind(socket->get(), address->get(), address->size) != 0) return last_error("bind");
   if (WSAEventSelect(socket->get(), native(*event), FD_ACCEPT) != 0) return last_error("WSAEventSelect");
-  if (listen(socket->get(), backlog > 0 ? backlog : 1) != 0) return last_error("listen");
+  if (listen(socket->get(), std::clamp(queue, 1, SOMAXCONN)) != 0) return last_error("listen");
   const Endpoint bound = local_endpoint(*socket);
   auto state = std::make_unique<SocketListener>(*std::move(socket), *std::move(event));
   state->address = bound;

@@ -30,6 +30,12 @@ constexpr std::chrono::seconds time_to_prove{5};
 // The system is out of descriptors or memory: it would say so again at once.
 constexpr std::chrono::milliseconds time_to_rest{100};
 
+/// Whether the system failed here. A peer that is gone, or does not read what it is told, is its own affair.
+bool is_ours(const platform::Error& failure) noexcept {
+  return failure.condition != Condition::broken && failure.condition != Condition::timed_out &&
+         failure.condition != Condition::cancelled;
+}
+
 }  // namespace
 
 template <class Work>
@@ -141,18 +147,21 @@ bool Admission::take_one() noexcept try {
 
 void Admission::take_in(platform::ConnectedStream stream) noexcept {
   const auto number = ++arrivals_;
+  constexpr const char* what = "it could not be spoken to";
   try {
     if (rules_.key.empty())
       return push(Admitted{std::move(stream.channel), std::nullopt, std::move(stream.peer)});
     if (static_cast<std::size_t>(std::ranges::count_if(peers_, is_unproved)) >= most_unproved)
       drop_oldest("too many came behind it");
-    if (begin_handshake(number, std::move(stream))) return;
+    const auto begun = begin_handshake(number, std::move(stream));
+    if (begun) return;
+    if (is_ours(begun.error())) return drop(number, what, begun.error());
   } catch (const OSError& error) {  // no random numbers
     report(Level::error, "", error.what());
   } catch (const std::bad_alloc&) {
     report(Level::error, "", "there is no memory for a peer");
   }
-  drop(number, "it could not be spoken to");
+  drop(number, what);
 }
 
 platform::Status Admission::begin_handshake(std::uint64_t number, platform::ConnectedStream stream) {
@@ -214,18 +223,23 @@ bool Admission::hear(Peer& peer) {
       if (message.error().condition == Condition::corrupt) {
         peer.outcome = Outcome::refused;
         peer.reason = "a peer sent what is no handshake";
+      } else {
+        peer.failure = message.error();
       }
       return false;
     }
     auto answer = peer.handshake->hear(*message);
-    const bool sent =
-        answer.reply.empty() || send_frame(peer.stream.channel, answer.reply, Deadline::now()).has_value();
+    platform::Status sent;
+    if (!answer.reply.empty()) sent = send_frame(peer.stream.channel, answer.reply, Deadline::now());
     if (answer.verdict == Verdict::refused) {
       peer.outcome = Outcome::refused;
       peer.reason = std::move(answer.reason);
       return false;
     }
-    if (!sent) return false;
+    if (!sent) {
+      peer.failure = sent.error();
+      return false;
+    }
     if (answer.verdict == Verdict::accepted) {
       peer.outcome = Outcome::admitted;
       return false;
@@ -237,6 +251,8 @@ void Admission::settle(std::uint64_t number) {
   const auto found = peers_.find(number);
   if (found == peers_.end()) return;
   Peer& peer = found->second;
+  if (peer.outcome == Outcome::gone && peer.failure && is_ours(*peer.failure))
+    return drop(number, "it could not be read, or answered", *peer.failure);
   if (peer.outcome == Outcome::gone) return drop(number, "it went away");
   let_go(peer);
   if (peer.outcome == Outcome::admitted)
@@ -251,12 +267,18 @@ void Admission::let_go(Peer& peer) noexcept {
   reactor().cancel(peer.timer);
 }
 
-void Admission::drop(std::uint64_t number, const char* why) noexcept {
+void Admission::drop(std::uint64_t number, const char* why, Level level) noexcept {
   const auto found = peers_.find(number);
   if (found == peers_.end()) return;
   let_go(found->second);
   peers_.erase(found);
-  report(Level::info, "a peer was dropped: ", why);
+  report(level, "a peer was dropped: ", why);
+}
+
+void Admission::drop(std::uint64_t number, const char* what, const platform::Error& failure) noexcept try {
+  drop(number, (what + (": " + failure.to_string())).c_str(), Level::warning);
+} catch (const std::bad_alloc&) {
+  drop(number, what, Level::warning);
 }
 
 bool Admission::is_unproved(const Peers::value_type& entry) noexcept {

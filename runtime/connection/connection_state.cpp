@@ -108,6 +108,7 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
   const runtime::Turn::Holder turn(sending_, stop);
+  if (peer_gone_) runtime::throw_os_error(*peer_gone_, object);
   if (sending_broken_) refuse_closed();
   bool begun = false;
   platform::Status sent;
@@ -118,16 +119,30 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     throw;
   }
   if (sent) return;
+  // What the peer had sent before it went can still be received.
+  if (sent.error().condition == platform::Condition::broken) peer_gone_ = sent.error();
   // The peer may have half a message; unless nothing had gone out yet when it was given up.
-  if (begun || sent.error().condition != platform::Condition::cancelled) break_sending();
+  else if (begun || sent.error().condition != platform::Condition::cancelled)
+    break_sending();
   runtime::throw_os_error(sent.error(), object);
 }
 
-void ConnectionState::fail_to_receive(const platform::Error& error) {
+const char* ConnectionState::how_it_ended(const platform::Channel& channel) const noexcept {
+  if (reader_.in_message()) return "the other end of the connection closed it in the middle of a message";
+  if (channel.was_reset())
+    return "the other end of the connection closed it without having read all that was sent to it; what it "
+           "sent "
+           "itself may be lost";
+  return "the other end of the connection is closed, and all that came from it was received";
+}
+
+void ConnectionState::fail_to_receive(const platform::Channel& channel, const platform::Error& error) {
   using platform::Condition;
-  if (error.condition == Condition::broken)
-    throw EOFError("the other end of the connection is closed, and all it sent was received");
+  if (error.condition == Condition::broken) throw EOFError(how_it_ended(channel));
   if (error.condition == Condition::cancelled) runtime::throw_os_error(error, object);
+  if (error.condition == Condition::out_of_handles)
+    throw OSError(error.code(),
+                  "there is no room for the handles of a message, which is gone; the connection goes on");
   break_receiving();
   if (error.condition == Condition::corrupt)
     refuse(std::errc::bad_message, "the peer sent what is no message; the connection is closed");
@@ -136,9 +151,9 @@ void ConnectionState::fail_to_receive(const platform::Error& error) {
 
 std::uint64_t ConnectionState::next_size(platform::Channel& channel, const platform::Wakeup* wakeup) {
   const auto size = reader_.wait_for_header(channel, platform::Deadline::never(), wakeup);
-  if (!size) fail_to_receive(size.error());
+  if (!size) fail_to_receive(channel, size.error());
   if (reader_.brings_handles() && (peer_ == Peer::stranger || !platform::carries_handles(channel)))
-    fail_to_receive({platform::Condition::corrupt});
+    fail_to_receive(channel, {platform::Condition::corrupt});
   return *size;
 }
 
@@ -156,7 +171,7 @@ ArrivedMessage ConnectionState::receive(std::optional<std::size_t> maxlength, co
                                         " are allowed; the connection is closed");
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
-  if (!message) fail_to_receive(message.error());
+  if (!message) fail_to_receive(*open, message.error());
   break_seal(message->body);
   std::vector<std::intptr_t> handles;
   handles.reserve(message->handles.size());
@@ -172,11 +187,11 @@ std::size_t ConnectionState::receive_into(std::span<std::byte> buffer, const Sto
   const auto size = next_size(*open, wakeup.get());
   if (!seal_ && size <= buffer.size() && !reader_.brings_handles()) {
     const auto taken = reader_.take_into(*open, buffer, platform::Deadline::never(), wakeup.get());
-    if (!taken) fail_to_receive(taken.error());
+    if (!taken) fail_to_receive(*open, taken.error());
     return static_cast<std::size_t>(size);
   }
   auto message = reader_.take(*open, platform::Deadline::never(), wakeup.get());
-  if (!message) fail_to_receive(message.error());
+  if (!message) fail_to_receive(*open, message.error());
   break_seal(message->body);
   const std::size_t length = message->body.size();
   if (length > buffer.size())

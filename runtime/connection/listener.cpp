@@ -128,20 +128,26 @@ Endpoint endpoint_to_listen_on(const Address& address, Family family) {
                                  address.to_string());
 }
 
-/// Proves that both have the key. Throws what Client() throws.
+/// Until the listener says something: it may be busy. Throws what Client() throws.
+void wait_for_first_word(const platform::Channel& channel, Deadline deadline, const StopToken& stop,
+                         const std::string& address) {
+  if (!runtime::wait_for_handle(channel.readable(), deadline, stop))
+    throw TimeoutError("Client '" + address + "': the time is over, and the listener has said nothing");
+}
+
+/// Proves that both have the key, to a listener that has begun to speak. Throws what Client() throws.
 std::optional<runtime::SealKeys> shake_hands(platform::ConnectedStream& stream, runtime::Handshake& handshake,
                                              Deadline deadline, const platform::Wakeup* wakeup,
                                              const std::string& address) {
   using Verdict = runtime::Handshake::Answer::Verdict;
   runtime::FrameIntake intake;
   static_cast<void>(handshake.begin());
-  for (bool first = true;; first = false) {
+  for (;;) {
     const auto message = intake.next(stream.channel, deadline, wakeup);
     if (!message && message.error().condition == platform::Condition::corrupt)
       throw AuthenticationError("Client '" + address +
                                 "': the listener speaks another protocol, or has no key");
     if (!message) runtime::throw_os_error(message.error(), address);
-    if (first) deadline = std::min(deadline, Deadline::after(time_to_prove));
     const auto answer = handshake.hear(*message);
     if (!answer.reply.empty())
       runtime::value_or_throw(runtime::send_frame(stream.channel, answer.reply, deadline, wakeup), address);
@@ -166,7 +172,8 @@ Listener::Listener(Address address, ListenerOptions options) {
   const auto endpoint = endpoint_to_listen_on(address, options.family);
   check_protocol(options.protocol, endpoint);
   check_reach(endpoint, options);
-  auto listener = runtime::value_or_throw(platform::Listener::listen(endpoint, options.backlog),
+  // Who may wait to be accepted the rules count, of those that have proved themselves.
+  auto listener = runtime::value_or_throw(platform::Listener::listen(endpoint, platform::longest_queue),
                                           runtime::address_of(endpoint).to_string());
   state_ = std::make_shared<detail::ListenerState>(
       std::make_shared<runtime::Admission>(std::move(listener), std::move(rules)));
@@ -213,7 +220,9 @@ Connection Client(Address address, ClientOptions options, StopToken stop) {
                                ? runtime::make_native_handshake(runtime::Role::client, key, stream.peer,
                                                                 platform::is_local(stream.peer))
                                : runtime::make_python_handshake(runtime::Role::client, key);
-    seal = shake_hands(stream, *handshake, deadline, wakeup.get(), text);
+    wait_for_first_word(stream.channel, deadline, stop, text);
+    seal = shake_hands(stream, *handshake, std::min(deadline, Deadline::after(time_to_prove)), wakeup.get(),
+                       text);
   }
   using Peer = detail::ConnectionState::Peer;
   const auto peer = key.empty() || options.protocol == Protocol::python ? Peer::stranger : Peer::ours;

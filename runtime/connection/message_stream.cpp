@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "contract/handle_transfer.hpp"
 #include "wire/handles.hpp"
 
 namespace multiprocessing::runtime {
@@ -93,6 +94,8 @@ void MessageReader::begin_next() noexcept {
   header_read_ = false;
   size_ = 0;
   handles_expected_ = 0;
+  handles_lost_ = 0;
+  no_room_.reset();
   filled_ = 0;
   message_ = {};
 }
@@ -143,11 +146,27 @@ platform::Result<std::uint64_t> MessageReader::wait_for_header(platform::Channel
   return size_;
 }
 
+// A portion that found no room is gone from the stream, which is in step: the others follow, and are no more
+// of use.
+platform::Status MessageReader::fetch_handles(platform::Channel& channel, platform::Deadline deadline,
+                                              const platform::Wakeup* wakeup) {
+  auto& handles = message_.handles;
+  for (;;) {
+    const auto wanted = handles_expected_ - handles_lost_;
+    const auto fetched = receive_all_handles(channel, wanted, handles, deadline, wakeup);
+    if (no_room_ && fetched) handles.clear();
+    if (fetched || fetched.error().condition != Condition::out_of_handles) return fetched;
+    no_room_ = fetched.error();
+    handles_lost_ += handles.size();
+    handles_lost_ += std::min(handles_expected_ - handles_lost_, platform::handles_per_transfer);
+    handles.clear();
+  }
+}
+
 platform::Result<MessageReader::Message> MessageReader::take(platform::Channel& channel,
                                                              platform::Deadline deadline,
                                                              const platform::Wakeup* wakeup) {
-  const auto fetched = receive_all_handles(channel, handles_expected_, message_.handles, deadline, wakeup);
-  if (!fetched) return fetched.error();
+  if (auto status = fetch_handles(channel, deadline, wakeup); !status) return status.error();
   auto& body = message_.body;
   while (filled_ < size_) {
     if (body.size() == filled_) make_room(body, filled_, size_);
@@ -157,7 +176,9 @@ platform::Result<MessageReader::Message> MessageReader::take(platform::Channel& 
     filled_ += *count;
   }
   Message message = std::move(message_);
+  const auto no_room = no_room_;
   begin_next();
+  if (no_room) return *no_room;
   return message;
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -262,6 +263,30 @@ TEST_SUITE("api.listeners") {
     CHECK(sum == count * (count + 1) / 2);
   }
 
+  // The system answers for a listener whose queue is full, and then knows nothing of the client that it let
+  // in.
+  TEST_CASE("forty clients that come at once are all served, whatever the backlog") {
+    struct Way {
+      mp::Protocol protocol;
+      std::optional<std::vector<std::byte>> secret;
+    };
+    for (const auto& [protocol, secret] : {Way{mp::Protocol::native, key("k")}, Way{mp::Protocol::native, {}},
+                                           Way{mp::Protocol::python, key("k")}}) {
+      CAPTURE(secret.has_value());
+      mp::Listener listener({"127.0.0.1", 0}, {.authkey = secret, .protocol = protocol});
+      constexpr int count = 40;
+      std::vector<std::future<bool>> clients;
+      for (int i = 0; i < count; ++i)
+        clients.push_back(std::async(std::launch::async, [&, key = secret, kind = protocol] {
+          auto connection =
+              mp::Client(listener.address(), {.authkey = key, .protocol = kind, .timeout = 30s});
+          return connection.poll(30s) && connection.recv<int>() == 1;
+        }));
+      for (int i = 0; i < count; ++i) listener.accept(30s).send(1);
+      for (auto& each : clients) CHECK(each.get());
+    }
+  }
+
   TEST_CASE("children connect to their parent, with each start method") {
     with_each_start_method([](mp::Context& context) {
       mp::Listener listener({}, {.authkey = key("shared")});
@@ -331,7 +356,8 @@ TEST_SUITE("api.listeners") {
 
   TEST_CASE("a context offers them as members") {
     auto& context = mp::get_context();
-    mp::Context::Listener listener;
+    auto listener = context.Listener();
+    CHECK(context.Listener({}, {.family = families().front()}).address() != listener.address());
     auto client = std::async(std::launch::async, [&] { return context.Client(listener.address()); });
     auto server = listener.accept();
     server.send(2);

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "contract/capabilities.hpp"
 #include "contract/handle_transfer.hpp"
 #include "contract/process.hpp"
 #include "test_support/child.hpp"
@@ -189,7 +190,11 @@ TEST_SUITE("contract.listener") {
     CHECK_FALSE(is_local({Kind::inet, "0.0.0.0", 0, {}}));
     CHECK_FALSE(is_local({Kind::inet, "localhost", 0, {}}));
     CHECK_FALSE(is_local(must(resolve_endpoint({Kind::inet, "", 80, {}}))));
-    CHECK(outcome(resolve_endpoint({Kind::inet, "no such host", 80, {}})) == Condition::not_found);
+    const auto unknown = resolve_endpoint({Kind::inet, "no such host", 80, {}});
+    REQUIRE(outcome(unknown) == Condition::not_found);
+    // In the words of who looked for it, who knows of no files.
+    CHECK(unknown.error().to_string().find("file") == std::string::npos);
+    CHECK(unknown.error().code() != std::errc::permission_denied);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "an address that is none, or another machine's, is not listened on") {
@@ -205,6 +210,9 @@ TEST_SUITE("contract.listener") {
     std::vector<ConnectedStream> queued;
     for (int i = 0; i < 10'000; ++i) {
       auto stream = connect_to(endpoint, Deadline::now());
+      if (!stream && endpoint.kind == Kind::unix_socket && !capabilities().tells_abandoned &&
+          outcome(stream) == Condition::broken)
+        return;
       if (!stream) {
         CHECK(outcome(stream) == Condition::timed_out);
         const Wakeup wakeup = must(Wakeup::create());
@@ -245,6 +253,11 @@ TEST_SUITE("contract.listener") {
     child.join();
     CHECK(std::filesystem::exists(endpoint.path));
     CHECK(outcome(connect_to(endpoint, patience())) == Condition::broken);
+    if (!capabilities().tells_abandoned) {
+      CHECK(outcome(Listener::listen(endpoint, 1)) == Condition::already_exists);
+      CHECK(std::filesystem::exists(endpoint.path));
+      return;
+    }
     {
       auto listener = must(Listener::listen(endpoint, 1));
       const auto client = connected(endpoint);
@@ -294,7 +307,7 @@ TEST_SUITE("contract.listener") {
         const auto client = connected(endpoint);
         CHECK(outcome(listeners.front().accept(patience())) == success);
         // Every other round finds the file of one that has ended without taking it away.
-        if (endpoint.kind == Kind::unix_socket && round % 2 == 0) {
+        if (endpoint.kind == Kind::unix_socket && capabilities().tells_abandoned && round % 2 == 0) {
           const auto kept = endpoint.path + "-kept";
           std::filesystem::create_hard_link(endpoint.path, kept);
           listeners.clear();

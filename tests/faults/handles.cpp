@@ -15,6 +15,7 @@
 #include "contract/fault.hpp"
 #include "contract/handle_transfer.hpp"
 #include "injection.hpp"
+#include "test_support/clean_plan.hpp"
 #include "test_support/leak_check.hpp"
 
 namespace faults_handles {
@@ -69,6 +70,29 @@ TEST_SUITE("faults.handles") {
         CHECK(n <= portions);
         CHECK(marks.count() == 1);
       }
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a message whose handles find no room is gone, and the connection goes on") {
+    const mp::test_support::CleanPlan clean;
+    for (unsigned n = 1; n <= portions; ++n) {
+      CAPTURE(n);
+      auto [a, b] = mp::Pipe();
+      const auto sent = many();
+      a.send(sent);
+      a.send(5);
+      platform::fault_plan::clear();
+      platform::fault_plan::fail(Call::receive_handles, n, platform::Condition::out_of_handles);
+      try {
+        static_cast<void>(b.recv<std::vector<mp::Connection>>());
+        FAIL_CHECK("no error");
+      } catch (const mp::OSError& error) {
+        CHECK(error.code() == std::errc::too_many_files_open);
+      }
+      CHECK(platform::fault_plan::injected() == 1);
+      CHECK(b.recv<int>() == 5);
+      a.send(sent);
+      CHECK(how_many(b.recv<std::vector<mp::Connection>>()) == count);
     }
   }
 

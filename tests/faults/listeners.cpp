@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,28 @@ void demand_service(mp::Listener& listener, mp::Protocol protocol) {
   client.get();
 }
 
+/// What the library warned of, as long as this stands.
+class Warnings {
+ public:
+  Warnings() {
+    mp::set_log_sink([this](mp::Level level, std::string_view text) {
+      const std::scoped_lock lock(mutex_);
+      if (level >= mp::Level::warning) text_.append(text).append("\n");
+    });
+  }
+  Warnings(const Warnings&) = delete;
+  Warnings& operator=(const Warnings&) = delete;
+  ~Warnings() { mp::set_log_sink({}); }
+  [[nodiscard]] bool tell(std::string_view what) const {
+    const std::scoped_lock lock(mutex_);
+    return text_.find(what) != std::string::npos;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
 constexpr std::array protocols = {mp::Protocol::native, mp::Protocol::python};
 
 /// On a port: every system has one, and every protocol goes over it.
@@ -92,6 +115,27 @@ TEST_SUITE("faults.listeners") {
       }));
       listener.close();
       for (auto& peer : silent) static_cast<void>(read_to_end(peer));
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a client among a hundred that come at once and are silent is served") {
+    for (const auto protocol : protocols) {
+      auto listener = listener_on_port(protocol, mp::ListenerOptions().backlog);
+      auto server = std::async(std::launch::async, [&] { listener.accept(50s).send(1); });
+      auto crowd = std::async(std::launch::async, [&] {
+        std::vector<platform::Channel> silent;
+        for (int i = 0; i < 100; ++i) silent.push_back(raw_peer(listener));
+        return silent;
+      });
+      for (;;) try {
+          auto client =
+              mp::Client(listener.address(), {.authkey = key("key"), .protocol = protocol, .timeout = 30s});
+          CHECK(client.recv<int>() == 1);
+          break;
+        } catch (const mp::ConnectionError&) {  // too many came behind it before it had its say
+        }
+      server.get();
+      static_cast<void>(crowd.get());
     }
   }
 
@@ -125,6 +169,21 @@ TEST_SUITE("faults.listeners") {
         CHECK_THROWS_AS((void)listener.accept(30s), mp::AuthenticationError);
         demand_service(listener, protocol);
       }
+    }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a listener that begins a word and goes no further holds a client up for seconds") {
+    for (const auto protocol : protocols) {
+      auto liar = must(platform::Listener::listen({platform::Endpoint::Kind::inet, "127.0.0.1", 0, {}}, 1));
+      auto client = std::async(std::launch::async, [&] {
+        return mp::Client({"127.0.0.1", liar.address().port}, {.authkey = key("key"), .protocol = protocol});
+      });
+      auto victim = std::move(must(liar.accept(patience())).channel);
+      must(victim.write_all(bytes_of(std::string_view("\0", 1)), patience()));
+      CHECK(client.wait_for(30s) == std::future_status::ready);
+      victim.close();
+      CHECK_THROWS_AS((void)client.get(), mp::TimeoutError);
     }
   }
 
@@ -232,6 +291,29 @@ TEST_SUITE("faults.listeners") {
         CHECK(platform::fault_plan::injected() == 1);
         platform::fault_plan::clear();
       }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "a peer that goes because the system failed is told in a warning that says how") {
+    const CleanPlan clean;
+    for (const auto& [call, what] : {std::pair(Call::channel_read, "could not be read"),
+                                     std::pair(Call::channel_write, "could not be spoken to")}) {
+      CAPTURE(what);
+      const Warnings warnings;
+      auto listener = listener_on_port(mp::Protocol::native);
+      CHECK(mp::connection::wait({listener}, 0s).empty());
+      platform::fault_plan::clear();
+      platform::fault_plan::fail(call, 1, platform::Condition::out_of_memory);
+      auto peer = raw_peer(listener);
+      CHECK(eventually([&] {
+        // Spoken to before it says anything, so that its own write is not the one that fails.
+        if (call == Call::channel_read) static_cast<void>(peer.write_all(bytes_of("x"), patience()));
+        return warnings.tell(what) && warnings.tell("memory");
+      }));
+      CHECK(platform::fault_plan::injected() == 1);
+      platform::fault_plan::clear();
+      demand_service(listener, mp::Protocol::native);
+    }
   }
 
   TEST_CASE_FIXTURE(LeakCheck,

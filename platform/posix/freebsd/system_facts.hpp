@@ -16,5 +16,7 @@ inline constexpr bool symbol_names = true;
 /// A unix socket whose peer closed is at its end, whatever was left unread.
 inline constexpr bool tells_unread = false;
 inline constexpr bool transfer_keeps_handles = true;
+/// A unix socket refuses alike when nobody listens and when its queue is full.
+inline constexpr bool tells_abandoned = false;
 
 }  // namespace multiprocessing::platform::posix::facts

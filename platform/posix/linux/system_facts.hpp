@@ -16,5 +16,7 @@ inline constexpr bool symbol_names = true;
 /// A unix socket whose peer closed with something unread says ECONNRESET, once, before the end of file.
 inline constexpr bool tells_unread = true;
 inline constexpr bool transfer_keeps_handles = true;
+/// A unix socket whose queue is full says so (EAGAIN): it refuses only when nobody listens.
+inline constexpr bool tells_abandoned = true;
 
 }  // namespace multiprocessing::platform::posix::facts

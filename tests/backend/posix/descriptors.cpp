@@ -84,6 +84,13 @@ ExitStatus without_standard_streams(Work work) {
 TEST_SUITE("backend.descriptors") {
   TEST_CASE_FIXTURE(LeakCheck, "every handle is close-on-exec at birth") { CHECK(count_ill_born() == 0); }
 
+  TEST_CASE("a number that is no descriptor is refused as such") {
+    constexpr RawHandle not_open = 1 << 20;
+    const auto refused = Channel::adopt_stream(Handle(not_open));
+    REQUIRE(outcome(refused) == Condition::invalid_argument);
+    CHECK(refused.error().native == EBADF);
+  }
+
   TEST_CASE("where standard streams are closed no handle gets their numbers") {
     CHECK(without_standard_streams(count_ill_born) == exited(0));
   }

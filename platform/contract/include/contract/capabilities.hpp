@@ -15,6 +15,7 @@ struct Capabilities {
   bool kept_wait_sets;     ///< WaitSet is faster than wait_any() for many handles
   bool half_close;         ///< Channel::finish_writing() works
   bool tells_unread;       ///< Channel::left_unread() may be true
+  bool tells_abandoned;    ///< a unix socket that nobody listens on is told from one whose queue is full
   bool handle_transfer;    ///< send_handles() works between any two processes of one user
   bool transfer_keeps_handles;    ///< handles that are on their way stay open although the sender closes his
   bool drops_unreceived_handles;  ///< handles that nobody receives are closed with their channel, not with

@@ -87,6 +87,11 @@ class Channel {
   /// Thread-safe.
   [[nodiscard]] bool left_unread() const noexcept;
 
+  /// Of a stream that has come to its end: whether it was cut rather than closed, because the peer left
+  /// something unread or because of the network; what the peer had sent may be lost. False also where nobody
+  /// can tell (Windows). Learned as left_unread() is. Thread-safe.
+  [[nodiscard]] bool was_reset() const noexcept;
+
   void close() noexcept;
 
   class State;

@@ -43,8 +43,9 @@ struct Error {
   Condition condition = Condition::other;
   int native = 0;  ///< errno, GetLastError() or 0 where the failure is not the system's
   const char* call = "";
+  const std::error_category* category = nullptr;  ///< of `native`, if it is none of errno's
 
-  /// The native code in the system's category, so that `message()` is in the system's words.
+  /// The native code in its category, so that `message()` is in the system's words.
   /// A failure that is not the system's gets the nearest generic code.
   [[nodiscard]] std::error_code code() const noexcept;
   /// "call: message", for logs.

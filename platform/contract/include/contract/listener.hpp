@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -49,16 +50,22 @@ struct ConnectedStream {
   Endpoint peer;
 };
 
+/// A queue as long as the system allows. Where one is full TCP may tell a client that it is connected, and
+/// the system of the listener forgets it: who waits for the listener's first word then waits for ever.
+inline constexpr int longest_queue = std::numeric_limits<int>::max();
+
 /// Closed, and the name of its socket gone, when it goes. A process that inherited it by a fork leaves the
 /// name. Not thread-safe, but that another thread may wait for acceptable().
 class Listener {
  public:
-  /// Of a resolved endpoint. A unix socket that a killed process left is replaced; it and a pipe are open to
-  /// this user alone. Of several that want one address at the same moment one gets it; for that it may wait,
-  /// up to a second. Errors: already_exists (somebody listens there, or it is no socket), not_found (no such
-  /// folder, no such address on this machine), permission_denied, too_long, invalid_argument, not_supported
-  /// (the kind), out_of_handles, out_of_memory, other.
-  [[nodiscard]] static Result<Listener> listen(const Endpoint& endpoint, int backlog);
+  /// Of a resolved endpoint. `queue`: how many may be connected before they are accepted, where the system
+  /// lets one say. A unix socket that a killed process left is replaced (see
+  /// Capabilities::tells_abandoned); it and a pipe are open to this user alone. Of several that want one
+  /// address at the same moment one gets it; for that it may wait, up to a second. Errors: already_exists
+  /// (somebody listens there, or it is no socket), not_found (no such folder, no such address on this
+  /// machine), permission_denied, too_long, invalid_argument, not_supported (the kind), out_of_handles,
+  /// out_of_memory, other.
+  [[nodiscard]] static Result<Listener> listen(const Endpoint& endpoint, int queue);
   Listener(Listener&&) noexcept;
   Listener& operator=(Listener&&) noexcept;
   ~Listener();

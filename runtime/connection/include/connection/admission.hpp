@@ -74,6 +74,7 @@ class Admission : public std::enable_shared_from_this<Admission> {
     LoopId timer = 0;
     Outcome outcome = Outcome::gone;
     std::string reason;
+    std::optional<platform::Error> failure;  ///< of a read or write; why it is gone
   };
   using Peers = std::map<std::uint64_t, Peer>;  ///< by their order of arrival
 
@@ -89,7 +90,9 @@ class Admission : public std::enable_shared_from_this<Admission> {
   /// False when it is decided.
   [[nodiscard]] bool hear(Peer& peer);
   void settle(std::uint64_t number);
-  void drop(std::uint64_t number, const char* why) noexcept;
+  void drop(std::uint64_t number, const char* why, Level level = Level::info) noexcept;
+  /// Drops a peer because of what this system failed at.
+  void drop(std::uint64_t number, const char* what, const platform::Error& failure) noexcept;
   /// Drops who has waited longest without the key. False if there is nobody: who has it is not dropped.
   bool drop_oldest(const char* why) noexcept;
   [[nodiscard]] static bool is_unproved(const Peers::value_type& entry) noexcept;

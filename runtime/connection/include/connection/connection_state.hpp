@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
@@ -45,7 +46,8 @@ class ConnectionState {
  private:
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
-  [[noreturn]] void fail_to_receive(const platform::Error& error);
+  [[noreturn]] void fail_to_receive(const platform::Channel& channel, const platform::Error& error);
+  [[nodiscard]] const char* how_it_ended(const platform::Channel& channel) const noexcept;
   void break_sending() noexcept;
   void break_receiving() noexcept;
   [[nodiscard]] platform::Status put(platform::Channel& channel, std::span<const std::byte> body,
@@ -64,6 +66,7 @@ class ConnectionState {
   // Who waited for his turn has the channel already when it is closed, and is not to go on with what another
   // left in the middle. Each belongs to the turn.
   bool sending_broken_ = false;
+  std::optional<platform::Error> peer_gone_;  ///< as the first send that failed of it was told
   bool receiving_broken_ = false;
   runtime::MessageReader reader_;
   std::optional<runtime::Seal> seal_;

@@ -24,7 +24,6 @@ class FrameIntake {
   [[nodiscard]] platform::Result<std::vector<std::byte>> next(platform::Channel& channel,
                                                               platform::Deadline deadline,
                                                               const platform::Wakeup* wakeup = nullptr);
-  [[nodiscard]] bool anything_came() const noexcept { return total_ > 0 || filled_ > 0; }
 
  private:
   [[nodiscard]] platform::Status fill(platform::Channel& channel, std::span<std::byte> place,

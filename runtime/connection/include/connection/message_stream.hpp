@@ -36,7 +36,8 @@ class MessageReader {
   [[nodiscard]] platform::Result<std::uint64_t> wait_for_header(platform::Channel& channel,
                                                                 platform::Deadline deadline,
                                                                 const platform::Wakeup* wakeup);
-  /// After wait_for_header(): the rest of it. Errors and blocking as there.
+  /// After wait_for_header(): the rest of it. Errors and blocking as there; out_of_handles: what travelled
+  /// with it found no room, the message is gone, and the next one can be received.
   [[nodiscard]] platform::Result<Message> take(platform::Channel& channel, platform::Deadline deadline,
                                                const platform::Wakeup* wakeup);
   /// Into a buffer that is large enough, after wait_for_header() and if no handles came. Errors: also
@@ -54,6 +55,8 @@ class MessageReader {
                                                           const platform::Wakeup* wakeup);
   [[nodiscard]] platform::Status fill_header(platform::Channel& channel, std::size_t size,
                                              platform::Deadline deadline, const platform::Wakeup* wakeup);
+  [[nodiscard]] platform::Status fetch_handles(platform::Channel& channel, platform::Deadline deadline,
+                                               const platform::Wakeup* wakeup);
   /// What has come of a body, for the next call. Without memory for it the stream is of no further use.
   [[nodiscard]] bool keep(std::span<const std::byte> begun) noexcept;
   void begin_next() noexcept;
@@ -64,6 +67,8 @@ class MessageReader {
   bool header_read_ = false;
   std::uint64_t size_ = 0;
   std::size_t handles_expected_ = 0;
+  std::size_t handles_lost_ = 0;            ///< have passed, and found no room or were of no use any more
+  std::optional<platform::Error> no_room_;  ///< why
   Message message_;
   std::size_t filled_ = 0;  ///< of the body
 };
