@@ -28,6 +28,13 @@ std::uint64_t next_identity() noexcept {
   throw OSError(std::make_error_code(reason), text);
 }
 
+/// After a send of which nothing went out: it was given up, or there was no room to keep its handles.
+bool may_go_on(const platform::Error& error) noexcept {
+  using platform::Condition;
+  return error.condition == Condition::cancelled || error.condition == Condition::out_of_handles ||
+         error.condition == Condition::out_of_processes;
+}
+
 [[noreturn]] void refuse_closed() { refuse(std::errc::bad_file_descriptor, "the connection is closed"); }
 
 }  // namespace
@@ -118,8 +125,8 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     throw;
   }
   if (sent) return;
-  // The peer may have half a message; unless nothing had gone out yet when it was given up.
-  if (begun || sent.error().condition != platform::Condition::cancelled) break_sending();
+  // The peer may have half a message; unless nothing had gone out yet.
+  if (begun || !may_go_on(sent.error())) break_sending();
   runtime::throw_os_error(sent.error(), object);
 }
 
