@@ -21,7 +21,7 @@ if(mp_backend STREQUAL "posix")
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     list(APPEND mp_platform_folders platform/posix/linux platform/posix/elf platform/posix/forked)
     set(mp_default_fallbacks no-pidfd no-clone no-close-range no-epoll no-eventfd no-atomic-cloexec no-getentropy no-sentinel-transfer no-unread-notice no-abandoned-notice
-      bare-lifeline)  # the last: what a process without privileges has anyway
+      no-kept-handles bare-lifeline)  # the last: what a process without privileges has anyway
   elseif(CMAKE_SYSTEM_NAME STREQUAL "Darwin")
     list(APPEND mp_platform_folders platform/posix/macos platform/posix/bsd)
   elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")

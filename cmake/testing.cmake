@@ -70,10 +70,11 @@ function(mp_set_test_properties name label)
     ENVIRONMENT "${environment};${ARGN}")
 endfunction()
 
-# The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one. A fallback that
-# START_FALLBACKS matches concerns only how processes are started.
+# The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one. Only the files whose
+# stems FALLBACK_STEMS matches are run for each of FALLBACKS. A fallback that START_FALLBACKS matches concerns only
+# how processes are started and what they are given.
 function(mp_add_test_folder folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET;START_FALLBACKS" "LIBRARIES;FALLBACKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET;START_FALLBACKS;FALLBACK_STEMS" "LIBRARIES;FALLBACKS")
   file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp")
   if(NOT files)
     return()
@@ -98,7 +99,10 @@ function(mp_add_test_folder folder)
     add_test(NAME ${arg_LABEL}.${stem} COMMAND ${arg_TARGET} --test-suite=${arg_LABEL}.${stem})
     mp_set_test_properties(${arg_LABEL}.${stem} ${arg_LABEL})
     foreach(fallback IN LISTS arg_FALLBACKS)
-      if(arg_START_FALLBACKS AND fallback MATCHES "${arg_START_FALLBACKS}" AND NOT stem MATCHES "^(process|fault|handle_transfer)")
+      if(arg_START_FALLBACKS AND fallback MATCHES "${arg_START_FALLBACKS}" AND NOT stem MATCHES "^(process|fault|handle_transfer|capabilities)")
+        continue()
+      endif()
+      if(arg_FALLBACK_STEMS AND NOT stem MATCHES "${arg_FALLBACK_STEMS}")
         continue()
       endif()
       set(name "${arg_LABEL}[${fallback}].${stem}")

@@ -25,7 +25,7 @@ Capabilities find_out() {
   found.tells_unread = posix::facts::tells_unread && !forced("no-unread-notice");
   found.tells_abandoned = posix::facts::tells_abandoned && !forced("no-abandoned-notice");
   found.handle_transfer = true;
-  found.transfer_keeps_handles = posix::facts::transfer_keeps_handles;
+  found.transfer_keeps_handles = posix::facts::transfer_keeps_handles && !forced("no-kept-handles");
   found.drops_unreceived_handles = true;
   found.child_handover = true;
   found.ends_children = false;  // PR_SET_PDEATHSIG fires when the thread ends that started the child

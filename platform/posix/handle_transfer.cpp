@@ -2,8 +2,8 @@
 // the system can (MSG_CMSG_CLOEXEC), else right after, under the lock that forks take; and above the standard
 // streams. Control data that was cut, because this process is out of descriptors, shows as MSG_CTRUNC: what
 // had come is closed, and the marker is consumed, so that the stream stays in step. Manual pages: unix(7),
-// cmsg(3). macOS may drop what is on its way once the sender has closed his:
-// Capabilities::transfer_keeps_handles.
+// cmsg(3). macOS may drop sockets that are on their way once the sender has closed his
+// (Capabilities::transfer_keeps_handles): whoever sends keeps his own.
 #include "contract/handle_transfer.hpp"
 
 #include <cerrno>

@@ -1,6 +1,7 @@
 // Children that one process forks for another. The forking side sends an Introduction and, where the system
 // can send it, the sentinel that it got with the fork: so nothing can come between. Elsewhere the other side
-// opens one by pid and start time. A child that has ended by then gets a sentinel that is ready. Where there
+// opens one by pid and start time: also wherever handles on their way may be dropped, since a kqueue does not
+// travel. A child that has ended by then gets a sentinel that is ready. Where there
 // are no exact sentinels a thread of the other side waits for the word, and a child whose forking process is
 // gone counts as ended. Kernel objects: a pair of unix sockets for each child, and its sentinel.
 #include "contract/handover.hpp"

@@ -28,6 +28,13 @@ std::uint64_t next_identity() noexcept {
   throw OSError(std::make_error_code(reason), text);
 }
 
+/// After a send of which nothing went out: it was given up, or there was no room to keep its handles.
+bool may_go_on(const platform::Error& error) noexcept {
+  using platform::Condition;
+  return error.condition == Condition::cancelled || error.condition == Condition::out_of_handles ||
+         error.condition == Condition::out_of_processes;
+}
+
 [[noreturn]] void refuse_closed() { refuse(std::errc::bad_file_descriptor, "the connection is closed"); }
 
 }  // namespace
@@ -121,8 +128,8 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
   if (sent) return;
   // What the peer had sent before it went can still be received.
   if (sent.error().condition == platform::Condition::broken) peer_gone_ = sent.error();
-  // The peer may have half a message; unless nothing had gone out yet when it was given up.
-  else if (begun || sent.error().condition != platform::Condition::cancelled)
+  // The peer may have half a message; unless nothing had gone out yet.
+  else if (begun || !may_go_on(sent.error()))
     break_sending();
   runtime::throw_os_error(sent.error(), object);
 }
@@ -130,9 +137,8 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
 const char* ConnectionState::how_it_ended(const platform::Channel& channel) const noexcept {
   if (reader_.in_message()) return "the other end of the connection closed it in the middle of a message";
   if (channel.was_reset())
-    return "the other end of the connection closed it without having read all that was sent to it; what it "
-           "sent "
-           "itself may be lost";
+    return "the other end of the connection closed it without having read all that was sent to it; what "
+           "it sent itself may be lost";
   return "the other end of the connection is closed, and all that came from it was received";
 }
 

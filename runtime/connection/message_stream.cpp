@@ -84,8 +84,10 @@ platform::Status send_message(platform::Channel& channel, std::span<const std::b
   }
   const auto head = std::span(header.bytes).first(header.size);
   if (handles.empty()) return channel.write_both(head, body, never, wakeup, &begun);
+  auto outgoing = OutgoingHandles::prepare(handles);
+  if (!outgoing) return outgoing.error();
   if (auto sent = channel.write_all(head, never, wakeup, &begun); !sent) return sent;
-  if (auto sent = send_all_handles(channel, handles, never, wakeup); !sent) return sent;
+  if (auto sent = outgoing->send(channel, never, wakeup); !sent) return sent;
   return channel.write_all(body, never, wakeup, &begun);
 }
 
@@ -158,7 +160,7 @@ platform::Status MessageReader::fetch_handles(platform::Channel& channel, platfo
     if (fetched || fetched.error().condition != Condition::out_of_handles) return fetched;
     no_room_ = fetched.error();
     handles_lost_ += handles.size();
-    handles_lost_ += std::min(handles_expected_ - handles_lost_, platform::handles_per_transfer);
+    handles_lost_ += next_portion(handles_expected_ - handles_lost_);
     handles.clear();
   }
 }

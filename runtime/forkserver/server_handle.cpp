@@ -87,6 +87,7 @@ bool ServerHandle::wait_for_answer(StartRequest& request, const platform::Wakeup
 std::optional<platform::ChildProcess> ServerHandle::fork_child(StartRequest& request) {
   const StopWakeup wakeup(request.stop);
   if (!send_errand(request, wakeup.get()) || !wait_for_answer(request, wakeup.get())) return std::nullopt;
+  // The answer says that the server has all that was sent: only now may anything of it be closed here.
   request.in_flight.close_far_handover();
   auto child =
       platform::take_over_child(std::move(request.in_flight.handover()), request.deadline, wakeup.get());

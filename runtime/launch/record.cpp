@@ -24,13 +24,14 @@ platform::Status send_record(platform::Channel& channel, platform::RawHandle rec
                              const detail::Encoder& record, platform::Deadline deadline,
                              const platform::Wakeup* wakeup) {
   if (const auto handles = record.handles(); !handles.empty()) {
+    auto outgoing = OutgoingHandles::prepare(handles);
+    if (!outgoing) return outgoing.error();
     detail::Encoder count;
     count.number(static_cast<std::uint32_t>(handles.size()));
     if (auto sent = send_frame(channel, FrameKind::handles, count.bytes(), deadline, wakeup); !sent)
       return sent;
-    const auto sent = receiver == platform::no_handle
-                          ? send_all_handles(channel, handles, deadline, wakeup)
-                          : give_all_handles(channel, receiver, handles, deadline, wakeup);
+    const auto sent = receiver == platform::no_handle ? outgoing->send(channel, deadline, wakeup)
+                                                      : outgoing->give(channel, receiver, deadline, wakeup);
     if (!sent) return sent;
   }
   return send_frame(channel, FrameKind::bootstrap, record.bytes(), deadline, wakeup);

@@ -1,5 +1,4 @@
 // The child's side of the bootstrap record: trusts nothing of it that can be checked.
-#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <multiprocessing/freeze_support.hpp>
@@ -7,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "contract/handle_transfer.hpp"
 #include "contract/process.hpp"
 #include "launch/child_main.hpp"
 #include "launch/record.hpp"
@@ -28,8 +26,7 @@ platform::Status receive_handles(ParentLink& link, const Frame& announcement,
   for (std::size_t left = count; left > 0;) {
     // The parent may have died meanwhile, and an unrelated process hold a copy of the channel.
     if (!link.wait_until_readable()) return platform::Error{platform::Condition::broken};
-    const auto portion = std::min(left, platform::handles_per_transfer);
-    auto taken = platform::take_handles(link.channel(), portion, platform::Deadline::never());
+    auto taken = take_next_handles(link.channel(), left, platform::Deadline::never());
     if (taken) {
       std::ranges::move(*taken, std::back_inserter(handles));
     } else if (taken.error().condition == platform::Condition::out_of_handles) {
@@ -38,7 +35,7 @@ platform::Status receive_handles(ParentLink& link, const Frame& announcement,
       return taken.error();
     }
     if (!came) handles.clear();
-    left -= portion;
+    left -= next_portion(left);
   }
   return came;
 }

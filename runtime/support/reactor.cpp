@@ -8,6 +8,7 @@
 
 #include "support/callbacks.hpp"
 #include "support/errors.hpp"
+#include "support/kept_handles.hpp"
 #include "support/log.hpp"
 #include "support/wait.hpp"
 
@@ -27,13 +28,17 @@ Slot& slot() {
 
 }  // namespace
 
-platform::EventLoop& reactor() {
-  if (platform::EventLoop* loop = slot().loop.load(std::memory_order_acquire)) return *loop;
+platform::EventLoop& reactor() { return *value_or_throw(find_reactor()); }
+
+platform::Result<platform::EventLoop*> find_reactor() {
+  if (platform::EventLoop* loop = slot().loop.load(std::memory_order_acquire)) return loop;
   const std::lock_guard lock(slot().mutex);
-  if (platform::EventLoop* loop = slot().loop.load(std::memory_order_relaxed)) return *loop;
-  platform::EventLoop* loop = value_or_throw(platform::EventLoop::create()).release();
+  if (platform::EventLoop* loop = slot().loop.load(std::memory_order_relaxed)) return loop;
+  auto made = platform::EventLoop::create();
+  if (!made) return made.error();
+  platform::EventLoop* loop = made->release();
   slot().loop.store(loop, std::memory_order_release);
-  return *loop;
+  return loop;
 }
 
 bool reactor_runs() noexcept { return slot().loop.load(std::memory_order_acquire) != nullptr; }
@@ -54,6 +59,7 @@ ForkGuard::ForkGuard() {
   if (loop_ != nullptr) loop_->quiesce();
   lock_callbacks();
   lock_log();
+  lock_kept_handles();
 }
 
 ForkGuard::~ForkGuard() {
@@ -62,6 +68,7 @@ ForkGuard::~ForkGuard() {
 
 void ForkGuard::in_parent() noexcept {
   if (loop_ != nullptr) loop_->resume();
+  unlock_kept_handles();
   unlock_log();
   unlock_callbacks();
   slot().mutex.unlock();
@@ -72,6 +79,7 @@ void ForkGuard::in_child() noexcept {
   // Not destroyed: that would run the destructors of callbacks that belong to the parent.
   if (loop_ != nullptr) loop_->abandon_in_child();
   slot().loop.store(nullptr, std::memory_order_release);
+  abandon_kept_handles();
   unlock_log_in_child();
   abandon_callbacks();
   slot().mutex.unlock();

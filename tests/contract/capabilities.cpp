@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "contract/channel.hpp"
+#include "contract/fault.hpp"
 #include "contract/handle_transfer.hpp"
 #include "contract/process.hpp"
 #include "contract/throw_trace.hpp"
@@ -54,6 +55,7 @@ TEST_SUITE("contract.capabilities") {
     if (capabilities().fork_is_default) CHECK(capabilities().fork);
     if (capabilities().child_handover) CHECK(capabilities().fork);
     CHECK(capabilities().throw_traces == throw_traces_supported());
+    if (forced("no-kept-handles")) CHECK_FALSE(capabilities().transfer_keeps_handles);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "parent and child can do the same") {

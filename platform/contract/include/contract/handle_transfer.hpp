@@ -21,10 +21,10 @@ inline constexpr std::size_t handles_per_transfer = 64;
 [[nodiscard]] bool can_be_passed_on(const Channel& channel) noexcept;
 
 /// Sends duplicates of the handles; the caller keeps his own and may close them when the call returns, where
-/// Capabilities::transfer_keeps_handles says so; elsewhere only once the receiver has them.
-/// Interleaves with Channel::write_all as one more write: the receiver must call receive_handles() at
-/// the same place in the stream. Errors: invalid_argument (none, too many, or one that is not open), broken,
-/// timed_out, cancelled (`wakeup`, if not null, was notified), not_supported (see
+/// Capabilities::transfer_keeps_handles says so; elsewhere only once the receiver has them, which nothing
+/// here tells. Interleaves with Channel::write_all as one more write: the receiver must call
+/// receive_handles() at the same place in the stream. Errors: invalid_argument (none, too many, or one that
+/// is not open), broken, timed_out, cancelled (`wakeup`, if not null, was notified), not_supported (see
 /// Capabilities::handle_transfer). Blocks.
 [[nodiscard]] Status send_handles(Channel& channel, std::span<const RawHandle> handles, Deadline deadline,
                                   const Wakeup* wakeup = nullptr);
