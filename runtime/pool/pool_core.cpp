@@ -206,6 +206,25 @@ std::shared_ptr<runtime::PoolJob> PoolCore::take_open() {
   return job;
 }
 
+void PoolCore::abort_if_broken() {
+  std::shared_ptr<const TaskFailure> failure;
+  {
+    const std::scoped_lock lock(mutex_);
+    failure = broken_;
+  }
+  if (failure) abort_all(failure);
+}
+
+// What has to do without memory does; but if not, then rather the pool ends than the program.
+void PoolCore::break_without_memory() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (broken_ == nullptr) broken_ = out_of_memory_;
+    for (const auto& worker : workers_) worker->process->kill_quietly();
+  }
+  abort_all(out_of_memory_);
+}
+
 // ---- the end
 
 bool PoolCore::has_ended() const noexcept {

@@ -28,6 +28,7 @@ struct Feeder::State {
   std::deque<Part> queue;
   bool running = false;
   bool broken = false;
+  std::function<void()> failed;
   std::function<void()> then;
 
   /// Before anybody learns that it has stopped.
@@ -37,8 +38,10 @@ struct Feeder::State {
   }
 };
 
-Feeder::Feeder(std::shared_ptr<platform::Channel> channel) : state_(std::make_shared<State>()) {
+Feeder::Feeder(std::shared_ptr<platform::Channel> channel, std::function<void()> failed)
+    : state_(std::make_shared<State>()) {
   state_->channel = std::move(channel);
+  state_->failed = std::move(failed);
   state_->give_up = open_pool_wakeup();
 }
 
@@ -75,10 +78,14 @@ void Feeder::run() noexcept {
         state_->channel->write_all(part.bytes, platform::Deadline::never(), state_->give_up.get());
     if (written && part.written) part.written();
     if (written) continue;
-    // Whoever reads no more has ended, or closed its end; the pool sees either by itself.
-    const std::lock_guard lock(state_->mutex);
-    state_->broken = true;
+    if (note_broken()) state_->failed();
   }
+}
+
+/// Whether nobody had given up the rest before.
+bool Feeder::note_broken() noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return !std::exchange(state_->broken, true);
 }
 
 bool Feeder::busy() const {

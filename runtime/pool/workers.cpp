@@ -73,7 +73,13 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
   auto [ours, theirs] = runtime::open_pool_channel();
   auto worker = std::make_shared<Worker>();
   worker->channel = std::move(ours);
-  worker->feeder = std::make_shared<runtime::Feeder>(worker->channel);
+  worker->feeder = std::make_shared<runtime::Feeder>(worker->channel,
+                                                     [pool = weak_from_this(), weak = std::weak_ptr(worker)] {
+                                                       const auto self = pool.lock();
+                                                       const auto unfed = weak.lock();
+                                                       if (self != nullptr && unfed != nullptr)
+                                                         self->on_write_failed(unfed);
+                                                     });
   worker->note_written = [pool = weak_from_this(), weak = std::weak_ptr(worker)](std::uint64_t number) {
     const auto tell = [pool, weak, number] {
       const auto self = pool.lock();
@@ -203,25 +209,6 @@ void PoolCore::note_start_failure(std::shared_ptr<const TaskFailure> failure) {
   for (const auto& worker : workers_) doom(worker);
 }
 
-void PoolCore::abort_if_broken() {
-  std::shared_ptr<const TaskFailure> failure;
-  {
-    const std::scoped_lock lock(mutex_);
-    failure = broken_;
-  }
-  if (failure) abort_all(failure);
-}
-
-// What has to do without memory does; but if not, then rather the pool ends than the program.
-void PoolCore::break_without_memory() noexcept {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (broken_ == nullptr) broken_ = out_of_memory_;
-    for (const auto& worker : workers_) worker->process->kill_quietly();
-  }
-  abort_all(out_of_memory_);
-}
-
 // ---- stopping
 
 void PoolCore::doom(const std::shared_ptr<Worker>& worker) {
@@ -289,6 +276,12 @@ void PoolCore::on_written(const std::shared_ptr<Worker>& worker, std::uint64_t n
   if (worker->gone) return;
   worker->written = std::max(worker->written, number);
   start_clock(worker);
+}
+
+// Most likely it has ended. But where the system was out of something it would wait for the rest for ever.
+void PoolCore::on_write_failed(const std::shared_ptr<Worker>& worker) {
+  const std::scoped_lock lock(mutex_);
+  give_up(worker);
 }
 
 bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) try {

@@ -151,6 +151,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void give_up(const std::shared_ptr<Worker>& worker);
   bool on_input(const std::shared_ptr<Worker>& worker);
   void on_written(const std::shared_ptr<Worker>& worker, std::uint64_t number);
+  void on_write_failed(const std::shared_ptr<Worker>& worker);
   bool on_ended(const std::shared_ptr<Worker>& worker);
   enum class Leave : std::uint8_t { taken, now, not_yet };
   /// Reads what an ended worker has left, and takes it out; not_yet: it has not quite ended.

@@ -43,8 +43,8 @@ using Assignments = std::list<Assignment>;
 /// Writes that may block, in a thread of their own while there are any.
 class Feeder : public std::enable_shared_from_this<Feeder> {
  public:
-  /// Throws OSError.
-  explicit Feeder(std::shared_ptr<platform::Channel> channel);
+  /// `failed` is called in its thread when a write fails that was not given up. Throws OSError.
+  Feeder(std::shared_ptr<platform::Channel> channel, std::function<void()> failed);
   /// Takes the bytes, to be written in order; false if there is no thread for them. `written`, which may be
   /// empty, is called in that thread once they are.
   [[nodiscard]] bool push(std::vector<std::byte>& bytes, std::function<void()> written);
@@ -54,6 +54,7 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
 
  private:
   void run() noexcept;
+  bool note_broken() noexcept;
   struct State;
   std::shared_ptr<State> state_;
 };
