@@ -97,8 +97,6 @@ Status raise_above_standard(std::vector<Handle>& handles) noexcept {
 
 }  // namespace
 
-bool can_be_passed_on(const Channel&) noexcept { return true; }
-
 bool carries_handles(const Channel& channel) noexcept {
   sockaddr_storage name{};
   socklen_t size = sizeof name;

@@ -7,7 +7,6 @@
 namespace multiprocessing::platform {
 
 bool carries_handles(const Channel&) noexcept { return false; }
-bool can_be_passed_on(const Channel&) noexcept { return false; }
 
 Status send_handles(Channel&, std::span<const RawHandle>, Deadline, const Wakeup*) {
   if (const auto fault = fault_point(Call::send_handles)) return *fault;

@@ -56,7 +56,10 @@ class PipeState final : public Channel::State {
   [[nodiscard]] RawHandle watch() noexcept override {
     const std::lock_guard lock(mutex_);
     watched_ = true;
-    if (probe_ == Probe::none) start_probe();
+    if (probe_ == Probe::none)
+      start_probe();
+    else
+      refresh_probe();  // another owner of the pipe may have taken what came
     return readable_.get();
   }
 
@@ -117,7 +120,7 @@ class PipeState final : public Channel::State {
 
   /// Whether there is none that could still complete.
   bool probe_completed() noexcept {
-    if (probe_ == Probe::pending && HasOverlappedIoCompleted(&probe_operation_)) probe_ = Probe::completed;
+    if (probe_ == Probe::pending && is_over(probe_operation_, readable_)) probe_ = Probe::completed;
     return probe_ != Probe::pending;
   }
 
@@ -197,7 +200,9 @@ StreamUse possible_use(RawHandle handle) noexcept {
 }
 
 Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
-  if (!is_socket(handle.get())) {
+  auto socket = take_socket(handle);
+  if (!socket) return socket.error();
+  if (!*socket) {
     const StreamUse possible = access_to_pipe(handle.get());
     if ((!use.reading || possible.reading) && (!use.writing || possible.writing))
       return adopt(std::move(handle));
@@ -205,8 +210,7 @@ Result<Channel> Channel::adopt_stream(Handle handle, StreamUse use) {
     return mistake("Channel::adopt_stream");
   }
   if (const auto fault = fault_point(Call::channel_adopt)) return *fault;
-  Socket socket(static_cast<SOCKET>(handle.release()));
-  return make_socket_channel(socket);
+  return make_socket_channel(*socket);
 }
 
 Result<Channel> Channel::adopt_inherited(RawHandle handle, int creator_pid) {

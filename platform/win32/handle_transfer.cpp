@@ -131,9 +131,6 @@ bool all_open(std::span<const RawHandle> handles) noexcept {
 
 }  // namespace
 
-// WSAEventSelect of one handle takes the events of every other handle to the socket.
-bool can_be_passed_on(const Channel& channel) noexcept { return !is_socket(channel.get()); }
-
 bool carries_handles(const Channel& channel) noexcept {
   if (is_socket(channel.get()) || !is_overlapped_pipe(channel.get())) return false;
   return peer_of_pipe(channel.get()) != nobody;

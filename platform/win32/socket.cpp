@@ -1,5 +1,9 @@
 // Winsock is started at first use, for the life of the process. Names go through GetAddrInfoW(), numbers
 // through inet_ntop().
+//
+// The handle of a socket that came from another process is one like any other. Windows makes a socket of it
+// when winsock is first asked about it, as with one that was inherited; wine does not, and asks for the
+// way that is documented, WSADuplicateSocketW, here from this process to itself.
 #include "socket.hpp"
 
 #include <memory>
@@ -89,6 +93,23 @@ bool is_socket(RawHandle handle) noexcept {
   return getsockopt(static_cast<SOCKET>(handle), SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type),
                     &size) == 0 &&
          type == SOCK_STREAM;
+}
+
+Result<Socket> take_socket(Handle& handle) {
+  if (is_socket(handle.get())) return Socket(static_cast<SOCKET>(handle.release()));
+  if (auto status = start_sockets(); !status) return status.error();
+  WSAPROTOCOL_INFOW description{};
+  if (WSADuplicateSocketW(static_cast<SOCKET>(handle.get()), GetCurrentProcessId(), &description) != 0) {
+    const int code = WSAGetLastError();
+    if (code == WSAENOTSOCK || code == WSAEOPNOTSUPP) return Socket();
+    return last_error("WSADuplicateSocketW");
+  }
+  Socket socket(WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &description, 0,
+                           WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
+  if (!socket) return last_error("WSASocketW");
+  if (!is_socket(socket.handle())) return Socket();
+  handle.reset();
+  return socket;
 }
 
 Result<ConnectedStream> to_stream(Socket socket) {

@@ -50,7 +50,11 @@ struct SocketAddress {
 
 /// Overlapped, not inheritable.
 [[nodiscard]] Result<Socket> make_socket(int family);
+/// Whether winsock knows it as a socket of TCP.
 [[nodiscard]] bool is_socket(RawHandle handle) noexcept;
+/// Takes the handle over if it is one of a socket of TCP, wherever it came from; else the answer is no
+/// socket, and the handle stays. Errors: out_of_handles, out_of_memory, other.
+[[nodiscard]] Result<Socket> take_socket(Handle& handle);
 /// Takes the socket only if it succeeds.
 [[nodiscard]] Result<Channel> make_socket_channel(Socket& socket);
 [[nodiscard]] Result<ConnectedStream> to_stream(Socket socket);

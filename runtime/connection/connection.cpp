@@ -30,9 +30,6 @@ Connection make_connection(platform::Channel channel, bool readable, bool writab
   return Connection(std::make_shared<ConnectionState>(std::move(channel), readable, writable, peer));
 }
 
-constexpr const char* cannot_be_passed_on =
-    "on this system a connection over TCP cannot be passed on: it would fall silent here";
-
 }  // namespace
 
 Connection::Connection() noexcept = default;
@@ -110,8 +107,6 @@ Connection Connection::share() const {
   auto& state = usable(state_);
   if (state.sealed()) throw ValueError(bound_to_process);
   const auto channel = state.channel();
-  if (!platform::can_be_passed_on(*channel))
-    throw OSError(std::make_error_code(std::errc::not_supported), cannot_be_passed_on);
   platform::Handle copy(
       runtime::value_or_throw(platform::duplicate_handle(channel->get()), "the connection"));
   return make_connection(runtime::value_or_throw(platform::Channel::adopt_stream(
@@ -124,7 +119,6 @@ void Connection::encode(detail::Encoder& encoder) const {
   if (closed()) encoder.fail("the connection is closed");
   if (state_->sealed()) encoder.fail(bound_to_process);
   const auto channel = state_->channel();
-  if (!platform::can_be_passed_on(*channel)) encoder.fail(cannot_be_passed_on);
   encoder.attach_handle(channel->get(), channel);
   encoder.number(state_->readable());
   encoder.number(state_->writable());

@@ -58,6 +58,16 @@ void send_a_pipe(mp::Address address, std::vector<std::byte> secret) {
   mine.send(mine.recv<int>() * 2);
 }
 
+struct Desk {
+  std::string name;
+  std::vector<mp::Connection> callers;
+};
+void serve(mp::Connection caller) { caller.send("clerk got " + caller.recv<std::string>()); }
+void serve_desk(mp::Connection boss) {
+  auto desk = boss.recv<Desk>();
+  for (auto& caller : desk.callers) caller.send(desk.name + " got " + caller.recv<std::string>());
+}
+
 struct Pair {
   mp::Connection client;
   mp::Connection server;
@@ -66,6 +76,33 @@ Pair pair_through(mp::Listener& listener, mp::ClientOptions options = {}) {
   auto client = connecting(listener.address(), std::move(options));
   auto server = listener.accept();
   return {client.get(), std::move(server)};
+}
+
+/// Children answer over `near`, which is an argument of one and sent to the other; then it is ours again.
+void lend(mp::Context& context, mp::Connection& near, mp::Connection& far) {
+  CHECK_FALSE(near.poll());
+  auto clerk = context.Process(serve, near);
+  clerk.start();
+  far.send("one");
+  CHECK(far.recv<std::string>() == "clerk got one");
+  clerk.join();
+  CHECK_FALSE(near.poll());
+
+  auto [mine, theirs] = context.Pipe();
+  auto deputy = context.Process(serve_desk, theirs);
+  deputy.start();
+  Desk desk{"deputy", {}};
+  desk.callers.push_back(std::move(near));
+  mine.send(desk);
+  near = std::move(desk.callers.front());
+  far.send("two");
+  CHECK(far.recv<std::string>() == "deputy got two");
+  deputy.join();
+
+  far.send("three");
+  CHECK(near.recv<std::string>() == "three");
+  near.send("four");
+  CHECK(far.recv<std::string>() == "four");
 }
 
 TEST_SUITE("api.listeners") {
@@ -343,6 +380,20 @@ TEST_SUITE("api.listeners") {
         listener = mp::Listener({}, {.authkey = key("k")});
       }
     }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "connections of every family are lent to children, at either end") {
+    with_each_start_method([](mp::Context& context) {
+      for (const auto family : families()) {
+        CAPTURE(static_cast<int>(family));
+        mp::Listener listener({}, {.family = family});
+        auto [client, server] = pair_through(listener, {.family = family});
+        lend(context, server, client);
+        lend(context, client, server);
+        server.close();
+        CHECK_THROWS_AS((void)client.recv<int>(), mp::EOFError);
+      }
+    });
   }
 
   TEST_CASE("handles do not travel over TCP, and the connection goes on") {

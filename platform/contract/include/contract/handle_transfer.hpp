@@ -17,9 +17,6 @@ inline constexpr std::size_t handles_per_transfer = 64;
 /// Whether handles can travel through this channel: not over TCP, nor through a one-way pipe.
 [[nodiscard]] bool carries_handles(const Channel& channel) noexcept;
 
-/// Whether a second handle to the same stream, in this process or another, leaves this channel as it is.
-[[nodiscard]] bool can_be_passed_on(const Channel& channel) noexcept;
-
 /// Sends duplicates of the handles; the caller keeps his own and may close them when the call returns, where
 /// Capabilities::transfer_keeps_handles says so; elsewhere only once the receiver has them, which nothing
 /// here tells. Interleaves with Channel::write_all as one more write: the receiver must call
