@@ -21,6 +21,7 @@
 
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
+#include "contract/system.hpp"
 #include "descriptor.hpp"
 #include "error.hpp"
 #include "test_support/child.hpp"
