@@ -13,6 +13,7 @@ const Capabilities& capabilities() noexcept {
                                         .kept_wait_sets = false,
                                         .half_close = false,
                                         .tells_unread = false,
+                                        .tells_abandoned = false,
                                         .handle_transfer = false,
                                         .transfer_keeps_handles = false,
                                         .drops_unreceived_handles = false,

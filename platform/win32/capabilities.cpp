@@ -21,6 +21,7 @@ const Capabilities& capabilities() noexcept {
       .kept_wait_sets = true,
       .half_close = false,
       .tells_unread = false,
+      .tells_abandoned = true,
       .handle_transfer = true,
       .transfer_keeps_handles = true,
       .drops_unreceived_handles = false,
