@@ -46,7 +46,7 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
         const std::lock_guard lock(mutex_);
         --running_;
       }
-      end({});
+      end(StopToken());
       runtime::throw_os_error(begun.error(), "a pool's thread");
     }
   }
