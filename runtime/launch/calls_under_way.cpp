@@ -1,7 +1,6 @@
 // Counting calls. The count belongs to one process: a forked child begins at none.
 #include "launch/calls_under_way.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -38,9 +37,7 @@ void wait_for_calls(platform::Deadline deadline) {
   auto* const count = current_count.load();
   if (count == nullptr || count->owner != platform::current_pid()) return;
   std::unique_lock lock(count->mutex);
-  while (count->calls > 0 && !deadline.expired()) {
-    count->changed.wait_for(lock, deadline.remaining());
-  }
+  while (count->calls > 0 && !deadline.expired()) count->changed.wait_for(lock, deadline.remaining());
 }
 
 void settle_results() {

@@ -2,6 +2,7 @@
 // by way of the reactor's thread costs one more sleeper who has to be woken. Where that does not pay (long
 // tasks, one processor) it becomes seldom, as for all waits; see support/attention.hpp.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <new>
 
@@ -9,11 +10,20 @@
 #include "support/deadline.hpp"
 
 namespace multiprocessing::detail {
+namespace {
+
+/// No mutex: what is delivered may run a callback here, which may ask for a result of this pool.
+struct TurnEnd {
+  std::atomic<bool>& taken;
+  ~TurnEnd() { taken.store(false, std::memory_order_release); }
+};
+
+}  // namespace
 
 void PoolCore::look(const std::function<bool()>& found, Duration timeout) noexcept try {
   if (!owned()) return;
-  const std::unique_lock turn(looking_, std::try_to_lock);
-  if (!turn) return;  // one is enough: he takes the results of all
+  if (looking_.exchange(true, std::memory_order_acquire)) return;  // one is enough: he takes all results
+  const TurnEnd end{looking_};
   auto look = attention_.next();
   if (look.at_most <= look.at_most.zero()) return;
   const auto until = std::min(runtime::deadline_after(timeout), platform::Deadline::after(look.at_most));

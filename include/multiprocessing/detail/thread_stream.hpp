@@ -230,8 +230,8 @@ class ThreadStream final : public OutcomeSource<R> {
   ThreadStream(const std::shared_ptr<ThreadPoolCore>& pool, F function, View inputs, bool ordered,
                const StopToken& stop)
       : pool_(pool), state_(std::make_shared<State>(pool, std::move(function), std::move(inputs), ordered)) {
-    begin_inputs(*pool_, state_);
     state_->obey(stop);
+    begin_inputs(*pool_, state_);  // last: what fails here shall leave nothing that the pool would wait for
   }
   ~ThreadStream() override {
     if (!owned(*pool_)) {

@@ -7,6 +7,7 @@
 // that lives only as long as workers are missing starts them.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -199,7 +200,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Phase phase_ = Phase::running;
-  std::mutex looking_;  ///< before mutex_; held by the one who looks
+  std::atomic<bool> looking_{false};  ///< somebody looks, and has attention_
   runtime::Attention attention_;
   std::vector<std::shared_ptr<Worker>> workers_;
   int starting_ = 0;
