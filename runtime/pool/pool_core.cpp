@@ -41,7 +41,7 @@ void end_pools() {
       pool->terminate(false);
   }
   for (const auto& pool : living)
-    if (pool->is_executor()) pool->join(infinite, {});
+    if (pool->is_executor()) pool->join_workers(platform::Deadline::never(), {});
 }
 
 }  // namespace
@@ -286,7 +286,13 @@ void PoolCore::drop_initializer() noexcept {
   std::swap(initializer, settings_.initializer);
 }
 
+// Whoever reads what callbacks wrote, after this, shall find it whole. Python: it joins their thread.
 bool PoolCore::join(Duration timeout, const StopToken& stop) {
+  const auto deadline = runtime::deadline_after(timeout);
+  return join_workers(deadline, stop) && runtime::wait_for_callbacks(deadline, stop);
+}
+
+bool PoolCore::join_workers(platform::Deadline deadline, const StopToken& stop) {
   check_owner();
   std::vector<std::shared_ptr<runtime::PoolJob>> jobs;
   {
@@ -296,7 +302,6 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
     for (const auto& [key, weak] : open_)
       if (auto job = weak.lock()) jobs.push_back(std::move(job));
   }
-  const auto deadline = runtime::deadline_after(timeout);
   for (const auto& job : jobs) job->drain(deadline, stop);
   jobs.clear();
   const StopCallback wake(stop, [this] {
@@ -312,8 +317,7 @@ bool PoolCore::join(Duration timeout, const StopToken& stop) {
   }
   lock.unlock();
   drop_initializer();
-  // Whoever reads what callbacks wrote, after this, shall find it whole. Python: it joins their thread.
-  return runtime::wait_for_callbacks(deadline, stop);
+  return true;
 }
 
 void PoolCore::cancel_waiting() {

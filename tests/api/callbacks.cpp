@@ -69,6 +69,16 @@ void until(const mp::StopToken& stop, mp::Duration time = mp::infinite) {
 }
 void take_a_moment() { until({}, 5ms); }
 
+/// Two callbacks that never return, of an executor that is not destroyed and of a call.
+void leave_with_stuck_callbacks() {
+  static auto* const executor = new mp::ProcessPoolExecutor(1);
+  auto task = executor->submit(square, 2);
+  task.add_done_callback([](const mp::Future<int>&) { until({}); });
+  auto call = mp::call_async(square, 3);
+  call.add_done_callback([](const mp::Future<int>&) { until({}); });
+  static_cast<void>(task.result() + call.result());
+}
+
 std::string output_of(mp::Context& context, void (*target)()) {
   mp::Process child = context.Process({.standard_output = mp::Stdio::pipe}, target);
   child.start();
@@ -98,6 +108,13 @@ TEST_SUITE("api.callbacks") {
       child.join();
       CHECK(child.exitcode() == 5);
     });
+  }
+
+  TEST_CASE("a callback that never returns does not keep the program") {
+    mp::Process child(leave_with_stuck_callbacks);
+    child.start();
+    child.join();
+    CHECK(child.exitcode() == 0);
   }
 
   TEST_CASE("after join() callbacks have returned") {

@@ -61,7 +61,10 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void terminate(bool wait);
   /// After terminate(). Throws CancelledError.
   void wait_for_end(const StopToken& stop);
+  /// Until the workers have ended and callbacks have returned.
   bool join(Duration timeout, const StopToken& stop);
+  /// Without the callbacks, for which the end of the program waits for a while only.
+  bool join_workers(platform::Deadline deadline, const StopToken& stop);
   [[nodiscard]] int size() const noexcept { return settings_.processes; }
   /// How many chunks keep all workers busy.
   [[nodiscard]] std::size_t appetite() const;
