@@ -40,3 +40,13 @@ if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER "${MULTIPROCESSING_CCACHE}")
   endif()
 endif()
+
+# The standard headers that most of our files include, compiled once for each target. Off where a file has to show
+# that it includes what it uses: on in the presets that build the same files again for another compiler or system.
+function(mp_precompile target)
+  if(MULTIPROCESSING_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable> <cstddef>
+      <cstdint> <exception> <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view> <system_error>
+      <thread> <type_traits> <utility> <vector>)
+  endif()
+endfunction()

@@ -48,7 +48,7 @@ class PipeState final : public Channel::State {
     return std::unique_ptr<Channel::State>(std::move(state));
   }
   ~PipeState() override {
-    if (probe_ == Probe::pending) cancel(probe_operation_);
+    if (probe_ == Probe::pending) give_up(pipe_.get(), probe_operation_, readable_);
   }
 
   [[nodiscard]] RawHandle handle() const noexcept override { return pipe_.get(); }
@@ -91,7 +91,7 @@ class PipeState final : public Channel::State {
     if (!WriteFile(native(pipe_), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, &operation)) {
       if (GetLastError() != ERROR_IO_PENDING) return last_error("WriteFile");
       if (const auto waited = wait_for_event(write_done_, deadline, wakeup); !waited) {
-        if (!cancel(operation)) return waited.error();
+        if (!cancel_write(operation)) return waited.error();
       }
     }
     DWORD written = 0;
@@ -155,8 +155,8 @@ class PipeState final : public Channel::State {
     return std::size_t{0};
   }
 
-  /// When it returns the operation is over. True if it had succeeded.
-  bool cancel(OVERLAPPED& operation) noexcept {
+  /// When it returns the write is over. True if it had succeeded.
+  bool cancel_write(OVERLAPPED& operation) noexcept {
     CancelIoEx(native(pipe_), &operation);
     DWORD count = 0;
     return GetOverlappedResult(native(pipe_), &operation, &count, TRUE) != FALSE;

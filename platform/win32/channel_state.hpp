@@ -30,12 +30,6 @@ class Channel::State {
 
 namespace win32 {
 
-/// Whether a pending operation is over. Its event is set last: if the next one began before that, it would
-/// find the event set by this one, and be taken for completed.
-inline bool is_over(const OVERLAPPED& operation, const Handle& event) noexcept {
-  return HasOverlappedIoCompleted(&operation) && WaitForSingleObject(native(event), 0) == WAIT_OBJECT_0;
-}
-
 /// Until the event is set. Errors: timed_out, cancelled.
 inline Status wait_for_event(const Handle& event, Deadline deadline, const Wakeup* wakeup) noexcept {
   const std::array waited = {native(event), wakeup != nullptr ? native(wakeup->waitable()) : nullptr};

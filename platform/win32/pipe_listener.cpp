@@ -31,7 +31,9 @@ Result<std::wstring> name_of_pipe(const std::string& path) {
 class PipeListener final : public Listener::State {
  public:
   PipeListener(std::wstring name, Handle event) : name_(std::move(name)), connected_(std::move(event)) {}
-  ~PipeListener() override { give_up(); }
+  ~PipeListener() override {
+    if (instance_ && pending_) give_up(instance_.get(), operation_, connected_);
+  }
 
   [[nodiscard]] RawHandle acceptable() const noexcept override { return connected_.get(); }
 
@@ -59,11 +61,11 @@ class PipeListener final : public Listener::State {
       if (auto status = wait_for_next(false); !status) return status.error();
     }
     // What was given up instead of done is begun again: a client may have come all the same.
-    while (pending_ && HasOverlappedIoCompleted(&operation_) && !has_client()) {
+    while (pending_ && is_over(operation_, connected_) && !has_client()) {
       ResetEvent(native(connected_));
       if (auto status = wait_for_client(); !status) return status.error();
     }
-    if (pending_ && !HasOverlappedIoCompleted(&operation_))
+    if (pending_ && !is_over(operation_, connected_))
       return Error{Condition::would_block, 0, "ConnectNamedPipe"};
     Handle client = std::move(instance_);
     ResetEvent(native(connected_));
@@ -99,13 +101,6 @@ class PipeListener final : public Listener::State {
     DWORD nothing = 0;
     return GetOverlappedResult(native(instance_), &operation_, &nothing, FALSE) ||
            GetLastError() == ERROR_NO_DATA || GetLastError() == ERROR_PIPE_CONNECTED;
-  }
-
-  void give_up() noexcept {
-    if (!instance_ || !pending_ || HasOverlappedIoCompleted(&operation_)) return;
-    CancelIoEx(native(instance_), &operation_);
-    DWORD nothing = 0;
-    GetOverlappedResult(native(instance_), &operation_, &nothing, TRUE);
   }
 
   std::wstring name_;

@@ -23,9 +23,7 @@ class SocketState final : public Channel::State {
   SocketState(Socket socket, Handle readable, Handle write_done) noexcept
       : readable_(std::move(readable)), write_done_(std::move(write_done)), socket_(std::move(socket)) {}
   ~SocketState() override {
-    if (probe_ != Probe::pending) return;
-    CancelIoEx(native(socket_.handle()), &probe_operation_);
-    (void)finish(probe_operation_);
+    if (probe_ == Probe::pending) give_up(socket_.handle(), probe_operation_, readable_);
   }
 
   [[nodiscard]] RawHandle handle() const noexcept override { return socket_.handle(); }

@@ -32,4 +32,20 @@ template <class Ready>
   return {};
 }
 
+/// Whether a pending operation is over. Its event is set last: if the next one began before that, it would
+/// find the event set by this one, and be taken for completed.
+inline bool is_over(const OVERLAPPED& operation, const Handle& event) noexcept {
+  return HasOverlappedIoCompleted(&operation) && WaitForSingleObject(native(event), 0) == WAIT_OBJECT_0;
+}
+
+/// Cancels a pending operation; when it returns the system writes nothing into it any more. Not by
+/// GetOverlappedResult, for which the event alone counts: an end of the stream that was seen by other means
+/// has set it, while the operation that ends by the same is still to be completed, by the thread that began
+/// it.
+inline void give_up(RawHandle file, OVERLAPPED& operation, const Handle& event) noexcept {
+  CancelIoEx(native(file), &operation);
+  ResetEvent(native(event));
+  if (!HasOverlappedIoCompleted(&operation)) WaitForSingleObject(native(event), INFINITE);
+}
+
 }  // namespace multiprocessing::platform::win32

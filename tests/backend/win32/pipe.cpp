@@ -1,16 +1,86 @@
 // The named pipes under channels, and what becomes of reads that are pending when their thread ends.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "contract/channel.hpp"
+#include "contract/listener.hpp"
 #include "pipe.hpp"
 
 namespace multiprocessing::platform::win32 {
 namespace {
 
+using Ends = std::pair<Channel, Channel>;
+
+Ends pipe_pair() {
+  auto ends = channel_pair();
+  REQUIRE(ends);
+  return *std::move(ends);
+}
+
+Ends tcp_pair() {
+  const auto patience = Deadline::after(std::chrono::seconds(30));
+  auto listener = Listener::listen(*unused_endpoint(Endpoint::Kind::inet), 1);
+  REQUIRE(listener);
+  auto client = connect_to(listener->address(), patience);
+  REQUIRE(client);
+  auto server = listener->accept(patience);
+  REQUIRE(server);
+  return {std::move(client->channel), std::move(server->channel)};
+}
+
+/// Memory such as an end of a channel is made of, which nobody but its owner may write into.
+class Canaries {
+ public:
+  Canaries() {
+    for (std::size_t size = 64; size <= 256; size += 16) {
+      for (int i = 0; i < 8; ++i) blocks_.emplace_back(size, fill);
+    }
+  }
+  [[nodiscard]] bool unharmed() const {
+    return std::ranges::all_of(blocks_, [](const auto& block) {
+      return std::ranges::all_of(block, [](unsigned char byte) { return byte == fill; });
+    });
+  }
+
+ private:
+  static constexpr unsigned char fill = 0xAA;
+  std::vector<std::vector<unsigned char>> blocks_;
+};
+
+/// The one that asked is busy with other things when the pending read of its question ends.
+void close_at_the_end_of_the_stream(Ends ends) {
+  auto& [ours, theirs] = ends;
+  std::atomic<int> stage = 0;
+  std::thread asks([&] {
+    static_cast<void>(ours.readable());
+    stage = 1;
+    while (stage == 1) continue;
+  });
+  while (stage == 0) std::this_thread::yield();
+  theirs.close();
+  std::array<std::byte, 1> buffer;
+  const auto end = ours.read_some(buffer, Deadline::after(std::chrono::seconds(30)));
+  ours.close();
+  const Canaries canaries;
+  stage = 2;
+  asks.join();
+  REQUIRE(end);
+  CHECK(*end == 0);
+  REQUIRE(canaries.unharmed());
+}
+
 TEST_SUITE_BEGIN("backend.pipe");
+
+TEST_CASE("nothing is written into an end that is closed as soon as the stream has ended") {
+  for (int round = 0; round < 200; ++round) close_at_the_end_of_the_stream(pipe_pair());
+  for (int round = 0; round < 100; ++round) close_at_the_end_of_the_stream(tcp_pair());
+}
 
 TEST_CASE("both ends of a pipe are overlapped, not inheritable, and made by this process") {
   const auto ends = make_pipe({});
