@@ -25,7 +25,7 @@ for preset in $presets; do
   case $preset in
     macos-*) say "$preset: built and linked; it cannot run here" ;;
     *)
-      (cd "build/$preset" && ctest --output-on-failure --parallel "$(($(jobs) + 1))" "$@") || status=1
+      (cd "build/$preset" && ctest --output-on-failure --parallel "$(($(jobs) + 4))" "$@") || status=1
       ;;
   esac
 done

@@ -1,14 +1,16 @@
 # How tests are built and registered: one binary for each folder under tests/, one CTest test for each
 # of its files, named <folder>.<stem> after the TEST_SUITE that the file declares.
 #
-# A file may say more in its first line:   // ctest: timeout=300 labels=slow,soak serial
+# A file may say more in its first line:   // ctest: timeout=300 cost=60 labels=slow,soak serial
+# The cost is about how many seconds it takes, where that is more than ten: CTest begins with what costs most.
+#
 # Programs beside the tests (programs/*.cpp) are built one by one; one whose first line begins with
 # "// ctest:" is a test itself, passes by exit status 0 and skips by 77; it ends with test_support/verdict.hpp,
 # because a status alone proves nothing under wine. It may also ask for arguments and for variants of how it is linked:    // ctest: args=--count=20 variants=static,no-pie,lto
 
 set(mp_test_timeout 120)
 if(CMAKE_CROSSCOMPILING)
-  set(mp_test_timeout 300)
+  set(mp_test_timeout 180)
 endif()
 set(mp_test_output "${PROJECT_BINARY_DIR}/tests/bin")
 
@@ -26,7 +28,7 @@ if(MULTIPROCESSING_TEST_LAUNCHER)  # set by a toolchain file whose programs cann
   list(APPEND mp_test_environment "MULTIPROCESSING_TEST_LAUNCHER=${MULTIPROCESSING_TEST_LAUNCHER}")
 endif()
 
-# Reads the marker in the first line of `file` into ctest_timeout, ctest_labels, ctest_args,
+# Reads the marker in the first line of `file` into ctest_timeout, ctest_cost, ctest_labels, ctest_args,
 # ctest_variants, ctest_serial and ctest_marked of the caller.
 function(mp_read_marker file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
@@ -34,6 +36,7 @@ function(mp_read_marker file)
   set(ctest_marked OFF)
   set(ctest_timeout ${mp_test_timeout})
   set(ctest_serial OFF)
+  set(ctest_cost 0)
   foreach(word labels args variants)
     set(ctest_${word} "")
   endforeach()
@@ -43,14 +46,14 @@ function(mp_read_marker file)
     foreach(word IN LISTS words)
       if(word STREQUAL "serial")
         set(ctest_serial ON)
-      elseif(word MATCHES "^(timeout|labels|args|variants)=(.*)$")
+      elseif(word MATCHES "^(timeout|cost|labels|args|variants)=(.*)$")
         string(REPLACE "," ";" ctest_${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
       else()
         message(FATAL_ERROR "${file}: unknown word '${word}' after '// ctest:'")
       endif()
     endforeach()
   endif()
-  foreach(word marked timeout labels args variants serial)
+  foreach(word marked timeout cost labels args variants serial)
     set(ctest_${word} "${ctest_${word}}" PARENT_SCOPE)
   endforeach()
 endfunction()
@@ -63,6 +66,7 @@ function(mp_set_test_properties name label)
   endif()
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${ctest_timeout}
+    COST ${ctest_cost}
     LABELS "${label};${ctest_labels}"
     RUN_SERIAL ${ctest_serial}
     SKIP_RETURN_CODE 77
@@ -70,8 +74,8 @@ function(mp_set_test_properties name label)
     ENVIRONMENT "${environment};${ARGN}")
 endfunction()
 
-# The binary of one folder. MAIN is its main file; UNITY_OFF compiles its files one by one. Only the files whose
-# stems FALLBACK_STEMS matches are run for each of FALLBACKS. A fallback that START_FALLBACKS matches concerns only
+# The binary of one folder. MAIN is the library of its main(), if none of its files has it; UNITY_OFF compiles its
+# files one by one. Only the files whose stems FALLBACK_STEMS matches are run for each of FALLBACKS. A fallback that START_FALLBACKS matches concerns only
 # how processes are started and what they are given.
 function(mp_add_test_folder folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET;START_FALLBACKS;FALLBACK_STEMS" "LIBRARIES;FALLBACKS")
@@ -79,9 +83,8 @@ function(mp_add_test_folder folder)
   if(NOT files)
     return()
   endif()
-  add_executable(${arg_TARGET} ${files} ${arg_MAIN})
-  set(common mp_flags mp_doctest ${arg_LIBRARIES})
-  target_link_libraries(${arg_TARGET} PRIVATE ${common})
+  add_executable(${arg_TARGET} ${files})
+  target_link_libraries(${arg_TARGET} PRIVATE mp_flags mp_doctest ${arg_MAIN} ${arg_LIBRARIES})
   target_link_options(${arg_TARGET} PRIVATE ${mp_build_id})
   target_precompile_headers(${arg_TARGET} PRIVATE <doctest/doctest.h> <string> <vector> <functional> <memory>)
   set_target_properties(${arg_TARGET} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}")
@@ -111,10 +114,6 @@ function(mp_add_test_folder folder)
       set_property(TEST "${name}" APPEND PROPERTY LABELS fallback)
     endforeach()
   endforeach()
-  if(arg_MAIN)
-    set_source_files_properties(${arg_MAIN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
-    set_property(GLOBAL APPEND PROPERTY mp_known_test_sources ${arg_MAIN})
-  endif()
 endfunction()
 
 # Flags of a link variant that a program's marker may ask for.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <new>
 
+#include "contract/look.hpp"
 #include "pool/pool_core.hpp"
 #include "support/deadline.hpp"
 
@@ -21,7 +22,7 @@ struct TurnEnd {
 }  // namespace
 
 void PoolCore::look(const std::function<bool()>& found, Duration timeout) noexcept try {
-  if (!owned()) return;
+  if (!owned() || !platform::may_look()) return;
   if (looking_.exchange(true, std::memory_order_acquire)) return;  // one is enough: he takes all results
   const TurnEnd end{looking_};
   auto look = attention_.next();

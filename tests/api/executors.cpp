@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=12
 // ProcessPoolExecutor, and waiting for many futures.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

@@ -1,3 +1,4 @@
+// ctest: cost=12
 // Exceptions that cross more than one process: they arrive as what they were where they were thrown first.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

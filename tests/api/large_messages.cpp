@@ -1,4 +1,4 @@
-// ctest: timeout=600 labels=slow
+// ctest: timeout=600 cost=20 labels=slow
 // Messages of more than 2 GiB, through a pipe and over a socket, in both directions.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

@@ -1,3 +1,4 @@
+// ctest: cost=13
 // Starting while the application holds locks of its own, or while other threads are inside the library:
 // neither waits for the other for ever. What would is ended by the test's time limit.
 #include <doctest/doctest.h>

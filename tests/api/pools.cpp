@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=25
 // Pool: apply, map, starmap, imap, outcomes; what comes back, and in which order.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

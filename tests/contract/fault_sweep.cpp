@@ -1,3 +1,4 @@
+// ctest: cost=15
 // A whole conversation with a child in which any one call fails: each failure is reported, leaks nothing
 // and hangs nobody. Also reads and writes that are cut short, and plans that come from the environment.
 #include <doctest/doctest.h>

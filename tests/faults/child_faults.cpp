@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=11
 // The platform fails in a spawned child, before and while its target runs: its parent learns of an end, never
 // waits for ever, and leaks nothing. A forked child has its parent's plan: sweep.cpp.
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// ctest: timeout=300 labels=slow
+// ctest: timeout=300 cost=15 labels=slow
 // Fails the N-th call of every kind while a connection travels to a child, as an argument and through another
 // connection, and while a client meets a listener: each failure is reported or recovered from, nothing leaks,
 // nothing hangs.

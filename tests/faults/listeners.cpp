@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=40
 // A listener among peers that are silent, break off, send garbage, hold another key, or are too many; and
 // with a system that fails.
 #include <doctest/doctest.h>

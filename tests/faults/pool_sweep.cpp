@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=60
 // Fails the N-th call of every kind while a pool begins, works and ends, here and in its workers: each
 // failure is reported or recovered from, nothing leaks, nothing hangs.
 #include <doctest/doctest.h>
@@ -55,7 +55,7 @@ void has_large_and_late_tasks(mp::Context& context) {
   mp::Pool pool = context.Pool(1);
   auto length = pool.apply_async(length_of, std::string(large, 'x'));
   auto in_time = pool.apply_async(mp::TaskOptions{.timeout = 1h}, length_of, std::string(large, 'y'));
-  auto late = pool.apply_async(mp::TaskOptions{.timeout = 50ms}, hangs);
+  auto late = pool.apply_async(mp::TaskOptions{.timeout = 10ms}, hangs);
   demand_equal(length.get(), large, "length");
   demand_equal(in_time.get(), large, "length within an hour");
   try {

@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=15
 // Pools whose workers die, hang, close their channel or cannot begin.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=12
 // The platform fails in a fork server and in its children, and while a server is started: the owner learns of
 // it or never notices, does not wait for ever, and leaks nothing. The plan gets into the server by a
 // preloaded function, and from there into its children.

@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=80
 // Fails the N-th call of every kind that starting, watching, waiting for and stopping children makes, for
 // every N and every documented condition: each failure is reported or recovered from, nothing leaks, nothing
 // hangs. What was never made to fail is named, with the reason.

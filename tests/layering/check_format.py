@@ -19,11 +19,14 @@ def main():
     files = [f for f in files if not f.endswith("hostile_macros.hpp")]  # not quite C++
     if "--fix" in sys.argv:
         return subprocess.call([tool, "-i", *files])
-    bad = [f for f in files if subprocess.run([tool, "--dry-run", "-Werror", f], stderr=subprocess.DEVNULL).returncode]
+    found = subprocess.run([tool, "--dry-run", "-Werror", *files], stderr=subprocess.PIPE, text=True)
+    bad = sorted({line.partition(":")[0] for line in found.stderr.splitlines() if "clang-format-violations" in line})
     for file in bad:
         print(f"{file}: not formatted; run tests/layering/check_format.py . --fix")
+    if found.returncode and not bad:
+        print(found.stderr)
     print(f"{len(files)} files, {len(bad)} to be formatted")
-    return 1 if bad or not files else 0
+    return 1 if found.returncode or not files else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "contract/fault.hpp"
+#include "contract/look.hpp"
 #include "contract/process.hpp"
 #include "test_support/clean_plan.hpp"
 #include "test_support/results.hpp"
@@ -59,6 +60,18 @@ TEST_SUITE("unit.fault_plan") {
     CHECK(pass(Call::launch) == success);
     CHECK(fault_plan::injected() == 1);
     CHECK(fault_plan::count(Call::launch) == 4);
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "as long as a plan counts reads nobody looks by reading again and again") {
+    CHECK(may_look());
+    fault_plan::fail(Call::channel_read, 2, Condition::broken);
+    CHECK_FALSE(may_look());
+    CHECK(pass(Call::channel_read) == success);
+    CHECK_FALSE(may_look());
+    CHECK(pass(Call::channel_read) == Condition::broken);
+    CHECK(may_look());
+    fault_plan::fail(Call::channel_write, 1, Condition::broken);
+    CHECK(may_look());
   }
 
   TEST_CASE_FIXTURE(CleanPlan, "an injected error names its call") {

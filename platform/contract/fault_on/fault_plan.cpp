@@ -184,6 +184,12 @@ bool fault_interruption() noexcept {
   return true;
 }
 
+bool fault_is_due(Call call) noexcept {
+  const Slot& slot = plan().of(call);
+  const auto seen = slot.seen.load();
+  return slot.fails_at > seen || slot.interrupted_at > seen || slot.ends_at > seen || slot.breaks_at > seen;
+}
+
 bool forced(const char* feature) noexcept {
   const char* text = std::getenv("MULTIPROCESSING_FORCE");
   std::string_view features = text != nullptr ? text : "";

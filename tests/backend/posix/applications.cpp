@@ -1,3 +1,4 @@
+// ctest: cost=30
 // Applications that do what POSIX lets them do to the library: take its children's statuses, ignore or block
 // signals, close the standard streams, keep copies of descriptors, run out of descriptors and processes.
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// ctest: timeout=240
+// ctest: timeout=240 cost=20
 // The fork server as the system sees it: what it holds, what its children get of it, and what becomes of them
 // and of starts under way when it is stopped or killed, or when its owner is.
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// ctest: cost=20
 // Workers that are forked while other threads of the program are anywhere.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

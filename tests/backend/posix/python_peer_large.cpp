@@ -1,4 +1,4 @@
-// ctest: timeout=600 labels=slow
+// ctest: timeout=600 cost=15 labels=slow
 // Messages of more than 2 GiB, whose length stands in eight bytes, from Python and to it.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=11
 // A pool's worker whose task closes the pipes that it works with.
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>

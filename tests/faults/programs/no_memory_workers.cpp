@@ -1,4 +1,4 @@
-// ctest: timeout=300
+// ctest: timeout=300 cost=60
 // A pool in whose process memory is refused at each place where some is asked for, from a worker's death on,
 // or from a time limit that is over: the program goes on, every call answers, and the pool comes to its end.
 #include <multiprocessing/multiprocessing.hpp>

@@ -24,6 +24,9 @@ namespace multiprocessing::platform {
 /// Whether a plan wants the system call that comes now to look as if a signal had interrupted it.
 [[nodiscard]] constexpr bool fault_interruption() noexcept { return false; }
 
+/// Whether a plan still waits for a call of this name.
+[[nodiscard]] constexpr bool fault_is_due(Call) noexcept { return false; }
+
 /// Whether the fallback of this name ("no-pidfd") shall be taken although the system has better.
 [[nodiscard]] constexpr bool forced(const char*) noexcept { return false; }
 

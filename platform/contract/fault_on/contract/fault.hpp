@@ -23,6 +23,7 @@ namespace multiprocessing::platform {
 [[nodiscard]] std::size_t fault_cut(Call call, std::size_t size) noexcept;
 [[nodiscard]] bool fault_break(std::span<const std::byte>& head, std::span<const std::byte>& body) noexcept;
 [[nodiscard]] bool fault_interruption() noexcept;
+[[nodiscard]] bool fault_is_due(Call call) noexcept;
 [[nodiscard]] bool forced(const char* feature) noexcept;
 
 /// The plan of this process. Thread-safe.

@@ -22,6 +22,10 @@ struct Look {
   Outcome outcome = Outcome::not_needed;
 };
 
+/// Whether to look by calls of Channel::read_some() one after the other. Not while a fault plan counts them:
+/// how many there are must not depend on time. A look inside of one call is not asked.
+[[nodiscard]] bool may_look() noexcept;
+
 /// Calls `attempt`, which answers a Result, until that is anything but would_block, the time of the look is
 /// over, or the deadline has passed: at least once. For backends.
 template <class Attempt>
