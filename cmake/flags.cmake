@@ -41,8 +41,8 @@ if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   endif()
 endif()
 
-# The standard headers that most of our files include, compiled once for each target. Off where a file has to show
-# that it includes what it uses: on in the presets that build the same files again for another compiler or system.
+# The standard headers that most of our files include, compiled once for each target. Off by default, and in the presets
+# for macOS, musl and MSVC, where a file has to show that it includes what it uses.
 function(mp_precompile target)
   if(MULTIPROCESSING_PRECOMPILE)
     target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable> <cstddef>
