@@ -76,12 +76,16 @@ endfunction()
 
 # The binary of one folder. MAIN is the library of its main(), if none of its files has it; UNITY_OFF compiles its
 # files one by one. Only the files whose stems FALLBACK_STEMS matches are run for each of FALLBACKS. A fallback that START_FALLBACKS matches concerns only
-# how processes are started and what they are given.
+# how processes are started and what they are given. ONLY, if not empty: a pattern of the stems that are built.
 function(mp_add_test_folder folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "MAIN;LABEL;TARGET;START_FALLBACKS;FALLBACK_STEMS" "LIBRARIES;FALLBACKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "UNITY_OFF" "ONLY;MAIN;LABEL;TARGET;START_FALLBACKS;FALLBACK_STEMS" "LIBRARIES;FALLBACKS")
   file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp")
   if(NOT files)
     return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY mp_known_test_sources ${files})
+  if(arg_ONLY)
+    list(FILTER files INCLUDE REGEX "/(${arg_ONLY})[.]cpp$")
   endif()
   add_executable(${arg_TARGET} ${files})
   target_link_libraries(${arg_TARGET} PRIVATE mp_flags mp_doctest ${arg_MAIN} ${arg_LIBRARIES})
@@ -92,7 +96,6 @@ function(mp_add_test_folder folder)
     set_target_properties(${arg_TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   endif()
   foreach(file IN LISTS files)
-    set_property(GLOBAL APPEND PROPERTY mp_known_test_sources "${file}")
     get_filename_component(stem "${file}" NAME_WE)
     if(stem STREQUAL "main")
       set_source_files_properties("${file}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
@@ -144,9 +147,9 @@ endfunction()
 
 # Everything in <folder>/programs and <folder>/libraries. Libraries (lib<stem>.so, <stem>.dll) are built
 # first and lie beside the programs; a program links the library of its own stem, if there is one, and
-# opens others by itself.
+# opens others by itself. They are built with the folder's binary, unless APART says otherwise.
 function(mp_add_test_programs folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;APART" "LIBRARIES")
   file(GLOB libraries CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/libraries/*.cpp")
   set(built "")
   foreach(file IN LISTS libraries)
@@ -187,7 +190,7 @@ function(mp_add_test_programs folder)
       set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}"
         BUILD_RPATH "$ORIGIN")
       mp_apply_variant(${program} "${variant}")
-      if(TARGET test_${arg_LABEL})  # whose cases may start them
+      if(TARGET test_${arg_LABEL} AND NOT arg_APART)  # whose cases may start them
         add_dependencies(test_${arg_LABEL} ${program})
       endif()
       if(ctest_marked)

@@ -104,7 +104,7 @@ class ThreadPool {
   auto apply_async(TaskOptions options, F f, Args&&... args) {
     using R = std::remove_cvref_t<std::invoke_result_t<F&, std::decay_t<Args>...>>;
     detail::require_function(f);
-    auto job = std::make_shared<detail::ThreadJob<R>>(1);
+    auto job = std::make_shared<detail::ThreadJob<R>>(1, detail::callback_mark(core()));
     auto call = [f = std::move(f),
                  arguments = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable
         -> std::invoke_result_t<F&, std::decay_t<Args>...> { return std::apply(f, std::move(arguments)); };
@@ -217,7 +217,7 @@ class ThreadPool {
     detail::require_function(f);
     const std::size_t step = detail::checked_chunksize(chunksize.value_or(1));
     auto chunks = detail::thread_chunks<Value>(inputs, step);
-    auto job = std::make_shared<detail::ThreadJob<R>>(chunks.count);
+    auto job = std::make_shared<detail::ThreadJob<R>>(chunks.count, detail::callback_mark(core()));
     const auto function = std::make_shared<F>(std::move(f));
     run_all(options, job, [&] {
       std::size_t first = 0;

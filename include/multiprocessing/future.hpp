@@ -57,6 +57,8 @@ class MULTIPROCESSING_EXPORT ResultSource {
   virtual void look(const std::function<bool()>& found, Duration timeout) noexcept = 0;
 };
 
+class CallbackMark;
+
 /// The untyped half of a Future: bytes or an exception, who waits for it, who wants to be called.
 /// Thread-safe.
 class MULTIPROCESSING_EXPORT FutureCore {
@@ -73,6 +75,8 @@ class MULTIPROCESSING_EXPORT FutureCore {
   bool set_failure(std::function<std::exception_ptr()> make);
   /// Who is asked to look before somebody is put to sleep. Before anybody waits.
   void set_source(std::weak_ptr<ResultSource> source);
+  /// Whose callbacks its own are. Before there are any.
+  void set_callback_mark(std::shared_ptr<CallbackMark> mark);
   /// What cancel() does to the work itself.
   void on_cancel(std::function<void()> stop_work);
   /// True if the work was still going on, or was cancelled before: the future answers CancelledError.

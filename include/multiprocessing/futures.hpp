@@ -34,7 +34,9 @@ struct MapOptions {
   StopToken stop = {};          ///< cancels the tasks that are not done, also while they run
 };
 
-/// Results in the order of their inputs, within the time that the call was given. Otherwise as ResultRange.
+/// Results in the order of their inputs, within the time that the call was given. What a task threw comes
+/// from begin() or
+/// ++, and ends the loop, as in Python; next() goes on behind it.
 template <class R>
 class MapResults {
  public:
@@ -55,6 +57,7 @@ class MapResults {
     value_type& operator*() const noexcept { return *results_->current_; }
     value_type* operator->() const noexcept { return &*results_->current_; }
     iterator& operator++() {
+      results_->current_.reset();
       results_->current_ = results_->next();
       return *this;
     }

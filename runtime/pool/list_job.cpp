@@ -14,9 +14,9 @@ namespace {
 
 class ListJob final : public runtime::PoolJob {
  public:
-  ListJob(TaskList list, std::weak_ptr<PoolCore> pool)
+  ListJob(TaskList list, const std::shared_ptr<PoolCore>& pool)
       : PoolJob(std::move(list.function), list.options),
-        pool_(std::move(pool)),
+        pool_(pool),
         future_(std::make_shared<FutureCore>()),
         bytes_(std::make_shared<const Encoder>(std::move(list.bytes))),
         ends_(std::move(list.ends)),
@@ -25,15 +25,19 @@ class ListJob final : public runtime::PoolJob {
         is_list_(list.is_list),
         left_(list.count) {
     future_->set_source(pool_);
+    future_->set_callback_mark(pool->callbacks());
   }
 
   [[nodiscard]] const std::shared_ptr<FutureCore>& future() const noexcept { return future_; }
 
-  /// Once it is submitted.
-  void watch_for_cancellation() {
+  /// Before it is submitted: then others may cancel it.
+  void obey_cancel() {
     future_->on_cancel([weak = weak_from_this()] {
       if (const auto self = weak.lock()) static_cast<ListJob&>(*self).cancelled();
     });
+  }
+  /// Once it is submitted.
+  void obey_stop() {
     if (!options().stop.stop_possible()) return;
     stop_.emplace(options().stop, [weak = std::weak_ptr(future_)] {
       if (const auto future = weak.lock()) future->cancel();
@@ -174,8 +178,9 @@ std::shared_ptr<FutureCore> submit_list(const std::shared_ptr<PoolCore>& pool, T
     pool->check_running();
     job->finish_empty();
   } else {
+    job->obey_cancel();
     pool->submit(job);
-    job->watch_for_cancellation();
+    job->obey_stop();
   }
   return job->future();
 }

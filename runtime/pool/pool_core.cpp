@@ -289,7 +289,7 @@ void PoolCore::drop_initializer() noexcept {
 // Whoever reads what callbacks wrote, after this, shall find it whole. Python: it joins their thread.
 bool PoolCore::join(Duration timeout, const StopToken& stop) {
   const auto deadline = runtime::deadline_after(timeout);
-  return join_workers(deadline, stop) && runtime::wait_for_callbacks(deadline, stop);
+  return join_workers(deadline, stop) && runtime::wait_for_callbacks(deadline, stop, callbacks_.get());
 }
 
 bool PoolCore::join_workers(platform::Deadline deadline, const StopToken& stop) {

@@ -135,6 +135,7 @@ class TaskStream::State final : public runtime::PoolJob {
       }
       if (!ended_) here_.emplace(key(pulled_), Block{pulled_, 1, {}, failure});
       if (!ended_) ++pulled_;
+      ended_ = true;  // at once: whoever pulls at this moment comes too late
     }
     no_more_inputs();
   }
@@ -206,6 +207,7 @@ class TaskStream::State final : public runtime::PoolJob {
       if (ended_ || aborted_) return false;
     }
     auto chunk = feed_();
+    bool is_over = false;
     {
       const std::scoped_lock lock(mutex_);
       if (!chunk || ended_) {
@@ -215,11 +217,10 @@ class TaskStream::State final : public runtime::PoolJob {
       } else {
         add_or_abort(std::move(*chunk));
       }
+      is_over = over();
     }
-    if (!chunk) {
-      if (over()) pool_->forget(*this);
-      return false;
-    }
+    if (is_over) pool_->forget(*this);
+    if (!chunk || is_over) return false;
     pool_->more(shared_from_this());
     return true;
   }
@@ -231,6 +232,7 @@ class TaskStream::State final : public runtime::PoolJob {
     } catch (const std::bad_alloc&) {
       aborted_ = pool_->out_of_memory();
       set_over();
+      arrived_.notify_all();
     }
   }
 
@@ -241,6 +243,7 @@ class TaskStream::State final : public runtime::PoolJob {
     if (chunk.failure) {
       here_.emplace(key(first), Block{first, 1, {}, std::move(chunk.failure)});
       sizes_.emplace(first, 0);
+      arrived_.notify_all();  // it may be another thread that pulled it, in join()
       return;
     }
     auto bytes = std::make_shared<const Encoder>(std::move(chunk.bytes));

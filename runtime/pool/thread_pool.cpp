@@ -112,8 +112,10 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
       ended_.wait_for(lock, std::min(remaining, slice));
     }
     lock.unlock();
-    return runtime::wait_for_callbacks(runtime::deadline_after(left.remaining()), stop);
+    return runtime::wait_for_callbacks(runtime::deadline_after(left.remaining()), stop, callbacks_.get());
   }
+
+  [[nodiscard]] const std::shared_ptr<CallbackMark>& callbacks() const noexcept { return callbacks_; }
 
   void begin(std::shared_ptr<LazyInputs> inputs) {
     check_owner();
@@ -202,6 +204,7 @@ class ThreadPoolCore : public std::enable_shared_from_this<ThreadPoolCore> {
   Phase phase_ = Phase::running;
   bool drained_ = false;
   int running_ = 0;
+  const std::shared_ptr<CallbackMark> callbacks_ = std::make_shared<CallbackMark>();
 };
 
 LazyInputs::~LazyInputs() = default;
@@ -240,6 +243,7 @@ void close(ThreadPoolCore& pool) { pool.close(); }
 void terminate(ThreadPoolCore& pool, const StopToken& stop) { pool.terminate(stop); }
 bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop) { return pool.join(timeout, stop); }
 bool owned(const ThreadPoolCore& pool) noexcept { return pool.owned(); }
+std::shared_ptr<CallbackMark> callback_mark(const ThreadPoolCore& pool) noexcept { return pool.callbacks(); }
 std::size_t thread_count(const ThreadPoolCore& pool) noexcept { return pool.size(); }
 void begin_inputs(ThreadPoolCore& pool, std::shared_ptr<LazyInputs> inputs) { pool.begin(std::move(inputs)); }
 void end_inputs(ThreadPoolCore& pool, const LazyInputs& inputs) noexcept { pool.end(inputs); }

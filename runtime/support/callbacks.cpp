@@ -32,7 +32,7 @@ struct Queue {
   Queue* abandoned = nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
 
   void run() noexcept;
-  [[nodiscard]] bool push(std::function<void()>& work);
+  [[nodiscard]] bool push(std::function<void()>& work, detail::CallbackMark* mark);
 };
 
 /// So that who has no callbacks makes no queue when he asks for them.
@@ -62,29 +62,31 @@ void Queue::run() noexcept {
 }
 
 /// Takes the work, unless the thread cannot be started. Throws std::bad_alloc.
-bool Queue::push(std::function<void()>& work) {
+bool Queue::push(std::function<void()>& work, detail::CallbackMark* mark) {
   const std::lock_guard lock(mutex);
   if (!thread_runs && !platform::run_in_background([this] { run(); })) return false;
   thread_runs = true;
   any_thread = true;
   waiting.push_back(std::move(work));
   ++pushed;
+  if (mark != nullptr) mark->last = pushed;
   filled.notify_one();
   return true;
 }
 
 }  // namespace
 
-void run_callback(std::function<void()> work) noexcept {
+void run_callback(std::function<void()> work, detail::CallbackMark* mark) noexcept {
   try {
-    if (queue()->push(work)) return;
+    if (queue()->push(work, mark)) return;
   } catch (...) {
     // Called here rather than not at all.
   }
   if (work) work();
 }
 
-bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop) {
+bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop,
+                        const detail::CallbackMark* mark) {
   if (!any_thread) return true;
   Queue& own = *queue();
   if (own.maker != platform::current_pid()) return true;  // the application's own fork: they are the parent's
@@ -94,7 +96,7 @@ bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop) {
   });
   std::unique_lock lock(own.mutex);
   if (own.thread == std::this_thread::get_id()) return true;
-  const auto last = own.pushed;
+  const auto last = mark != nullptr ? mark->last : own.pushed;
   while (own.done < last) {
     if (stop.stop_requested())
       throw CancelledError("waiting for callbacks was given up: a stop was requested");

@@ -37,6 +37,7 @@ struct FutureCore::State {
   std::once_flag exception_made;
   std::optional<platform::Wakeup> wakeup;  ///< for waitable()
   std::weak_ptr<ResultSource> source;      ///< set before anybody waits
+  std::shared_ptr<CallbackMark> mark;      ///< set before there are callbacks
   std::function<void()> stop_work;
   std::vector<std::function<void()>> callbacks;
   std::vector<std::pair<std::weak_ptr<DoneSignal>, std::size_t>> signals;
@@ -80,7 +81,7 @@ void call_back(const std::function<void()>& callback) noexcept {
 using Callbacks = std::vector<std::function<void()>>;
 
 /// In the callbacks' thread, or here where there is no memory to hand them over.
-void call_all(Callbacks& callbacks) noexcept {
+void call_all(Callbacks& callbacks, CallbackMark* mark) noexcept {
   if (callbacks.empty()) return;
   std::shared_ptr<Callbacks> kept;
   std::function<void()> work;
@@ -95,7 +96,7 @@ void call_all(Callbacks& callbacks) noexcept {
   }
   kept->swap(callbacks);
   kept.reset();
-  runtime::run_callback(std::move(work));
+  runtime::run_callback(std::move(work), mark);
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
   }
   for (const auto& [weak, index] : told)
     if (const auto signal = weak.lock()) signal->done(index);
-  call_all(waiting);
+  call_all(waiting, mark.get());
   return true;
 }
 
@@ -210,6 +211,8 @@ bool FutureCore::cancel() {
 }
 
 void FutureCore::set_source(std::weak_ptr<ResultSource> source) { state_->source = std::move(source); }
+
+void FutureCore::set_callback_mark(std::shared_ptr<CallbackMark> mark) { state_->mark = std::move(mark); }
 
 void FutureCore::on_cancel(std::function<void()> stop_work) {
   {

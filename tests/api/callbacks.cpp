@@ -155,6 +155,28 @@ TEST_SUITE("api.callbacks") {
     CHECK(called == 2);
   }
 
+  TEST_CASE("join() waits for callbacks of its own pool's results, and for no others") {
+    mp::StopSource release;
+    mp::ThreadPool blocked(1);
+    std::atomic<bool> begun = false;
+    auto result = blocked.apply_async([&] { begun.wait(false); });
+    result.on_success([&] { until(release.token()); });
+    begun = true;
+    begun.notify_all();
+    result.get();
+    mp::Pool pool(1);
+    CHECK(pool.apply(square, 4) == 16);
+    pool.close();
+    CHECK(pool.join(20s));
+    mp::ThreadPool threads(1);
+    CHECK(threads.apply(square, 5) == 25);
+    threads.close();
+    CHECK(threads.join(20s));
+    release.request_stop();
+    blocked.close();
+    CHECK(blocked.join(20s));
+  }
+
   TEST_CASE("who does not want to wait for callbacks does not have to") {
     mp::ThreadPool threads(1);
     mp::StopSource release;

@@ -43,6 +43,9 @@ MULTIPROCESSING_EXPORT void terminate(ThreadPoolCore& pool, const StopToken& sto
 MULTIPROCESSING_EXPORT bool join(ThreadPoolCore& pool, Duration timeout, const StopToken& stop);
 /// Whether this is the process that made it.
 [[nodiscard]] MULTIPROCESSING_EXPORT bool owned(const ThreadPoolCore& pool) noexcept;
+/// What join() waits for, of its results.
+[[nodiscard]] MULTIPROCESSING_EXPORT std::shared_ptr<CallbackMark> callback_mark(
+    const ThreadPoolCore& pool) noexcept;
 [[nodiscard]] MULTIPROCESSING_EXPORT std::size_t thread_count(const ThreadPoolCore& pool) noexcept;
 /// Something whose inputs are pulled on demand: the threads do not end while it has some.
 class MULTIPROCESSING_EXPORT LazyInputs {
@@ -82,10 +85,11 @@ ThreadChunks<Value> thread_chunks(Range& inputs, std::size_t chunksize) {
 template <class R>
 class ThreadJob : public std::enable_shared_from_this<ThreadJob<R>> {
  public:
-  explicit ThreadJob(std::size_t count)
+  ThreadJob(std::size_t count, std::shared_ptr<CallbackMark> callbacks)
       : core_(std::make_shared<FutureCore>()),
         results_(std::make_shared<std::vector<std::optional<ResultValue<R>>>>(count)),
         left_(count) {
+    core_->set_callback_mark(std::move(callbacks));
     if (count == 0) core_->set_result({});
   }
 

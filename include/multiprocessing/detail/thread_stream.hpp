@@ -55,6 +55,7 @@ class ThreadStreamState final : public LazyInputs,
     std::unique_lock lock(mutex_);
     for (;;) {
       if (auto outcome = pop()) return outcome;
+      if (broken_ != nullptr) std::rethrow_exception(broken_);
       if (ended_ && taken_ == pulled_) return std::nullopt;
       if (stop.stop_requested() || stop_.stop_requested())
         throw CancelledError("waiting for an outcome was given up: a stop was requested");
@@ -166,10 +167,23 @@ class ThreadStreamState final : public LazyInputs,
       note(Outcome<R>(index, std::make_shared<TaskFailure>(failure)));
       return false;
     }
-    post(*pool_, [self = this->shared_from_this(), index, value](std::exception_ptr refused) {
-      self->run(index, *value, refused);
-    });
+    try {
+      post(*pool_, [self = this->shared_from_this(), index, value](std::exception_ptr refused) {
+        self->run(index, *value, refused);
+      });
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      break_off(std::current_exception());
+      return false;
+    }
     return true;
+  }
+
+  /// An input or an outcome was lost, for want of memory: nobody shall wait for it. The mutex is held.
+  void break_off(std::exception_ptr why) noexcept {
+    broken_ = std::move(why);
+    ended_ = true;
+    arrived_.notify_all();
   }
 
   void run(std::size_t index, Value& value, const std::exception_ptr& refused) {
@@ -199,7 +213,11 @@ class ThreadStreamState final : public LazyInputs,
   void note(Outcome<R> outcome) {
     const std::lock_guard lock(mutex_);
     const std::size_t key = ordered_ ? outcome.index() : arrivals_++;
-    here_.emplace(key, std::move(outcome));
+    try {
+      here_.emplace(key, std::move(outcome));
+    } catch (...) {
+      return break_off(std::current_exception());
+    }
     arrived_.notify_all();
   }
 
@@ -216,7 +234,8 @@ class ThreadStreamState final : public LazyInputs,
   std::size_t taken_ = 0;
   std::size_t arrivals_ = 0;
   bool ended_ = false;
-  bool slow_source_ = false;  ///< the last input was long in coming; the consumer's
+  std::exception_ptr broken_;  ///< what whoever waits for more is told
+  bool slow_source_ = false;   ///< the last input was long in coming; the consumer's
   StopToken stop_;
   std::optional<StopCallback> on_stop_;
   std::atomic<bool> abandoned_{false};

@@ -31,6 +31,7 @@
 #include "pool/pool_job.hpp"
 #include "pool/pool_worker.hpp"
 #include "support/attention.hpp"
+#include "support/callbacks.hpp"
 
 namespace multiprocessing::detail {
 
@@ -73,6 +74,8 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   /// Ends the workers at once, and every task with BrokenProcessPool.
   void break_up(bool kill);
   void look(const std::function<bool()>& found, Duration timeout) noexcept override;
+  /// What join() waits for, of its results.
+  [[nodiscard]] const std::shared_ptr<CallbackMark>& callbacks() const noexcept { return callbacks_; }
   [[nodiscard]] bool owned() const noexcept;
   [[nodiscard]] bool is_executor() const noexcept { return settings_.executor; }
   /// The failure of a job for which there is no memory.
@@ -198,6 +201,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void abort_all(const std::shared_ptr<const TaskFailure>& failure);
   [[nodiscard]] std::shared_ptr<runtime::PoolJob> take_open();  ///< null if there is none
 
+  const std::shared_ptr<CallbackMark> callbacks_ = std::make_shared<CallbackMark>();
   PoolSettings settings_;  ///< the initializer goes with the last worker; nothing else changes
   const int owner_;
   mutable std::mutex mutex_;

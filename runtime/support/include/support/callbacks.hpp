@@ -5,19 +5,32 @@
 
 #include <multiprocessing/stop_token.hpp>
 
+#include <cstdint>
 #include <functional>
 
 #include "contract/clock.hpp"
 
+namespace multiprocessing::detail {
+
+/// The callbacks of one pool: where the last of them stands in the queue of all.
+class CallbackMark {
+ public:
+  std::uint64_t last = 0;  ///< guarded by the queue's mutex
+};
+
+}  // namespace multiprocessing::detail
+
 namespace multiprocessing::runtime {
 
 /// Calls `work` in that thread, in order, and destroys it there; here if the thread cannot be started.
-/// Thread-safe. `work` must not throw.
-void run_callback(std::function<void()> work) noexcept;
+/// Thread-safe. `work` must not throw. `mark`, if not null, notes where it stands.
+void run_callback(std::function<void()> work, detail::CallbackMark* mark = nullptr) noexcept;
 
-/// Until every callback that was handed over before has returned; false if the time is over first. True at
-/// once in a callback, which cannot wait for itself. Throws CancelledError.
-bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop);
+/// Until every callback that was handed over before has returned, of those that `mark` noted if it is not
+/// null; false if the time is over first. True at once in a callback, which cannot wait for itself. Throws
+/// CancelledError.
+bool wait_for_callbacks(platform::Deadline deadline, const StopToken& stop,
+                        const detail::CallbackMark* mark = nullptr);
 
 /// Whether the thread was made.
 [[nodiscard]] bool callback_thread_runs() noexcept;
