@@ -186,7 +186,7 @@ void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, b
 
 // ---- what the child tells, and its end; the mutex is held
 
-void ProcessState::take_report(runtime::Frame frame) {
+void ProcessState::note_report(runtime::Frame frame) {
   took_record_ = true;  // whatever it says, it knows why it was started
   switch (frame.kind) {
     case runtime::FrameKind::running:
@@ -215,7 +215,7 @@ void ProcessState::take_report(runtime::Frame frame) {
 void ProcessState::read_reports() {
   while (control_open_) switch (reader_.advance(control_)) {
       case runtime::FrameReader::State::complete:
-        take_report(reader_.take());
+        note_report(reader_.take());
         break;
       case runtime::FrameReader::State::waiting:
         return;
@@ -500,6 +500,14 @@ runtime::ChildReport ProcessState::report() {
   settle();
   const std::scoped_lock lock(registry_mutex());
   return refresh() ? report_ : runtime::ChildReport{};
+}
+
+runtime::ChildReport ProcessState::take_report() {
+  settle();
+  const std::scoped_lock lock(registry_mutex());
+  if (!refresh()) return {};
+  auto result = std::exchange(report_.result, std::nullopt);
+  return {std::move(result), report_.raised, report_.crash};
 }
 
 std::shared_ptr<const runtime::ExceptionReport> ProcessState::raised() {
