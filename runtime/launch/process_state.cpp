@@ -304,7 +304,8 @@ void ProcessState::close_streams() noexcept {
   const std::scoped_lock lock(registry_mutex());
   for (auto& stream : streams_) {
     auto* const state = stream ? stream->state_.get() : nullptr;
-    if (state == nullptr || state->users > 0) continue;  // somebody is there who reads or writes
+    if (state == nullptr || state->let_go || state->users > 0)
+      continue;  // somebody is there who reads or writes
     state->abandoned = true;
     state->channel.close();
   }
@@ -405,6 +406,14 @@ void ProcessState::release_handles() noexcept {
   child_ = platform::ChildProcess();
   control_open_ = false;
   control_.close();
+  // Another thread may be reading or writing, and the application may name the stream for as long as its
+  // process object lives.
+  for (auto& stream : streams_)
+    if (stream && stream->state_) stream->state_->close_once_unused();
+}
+
+void ProcessState::forget_handles() noexcept {
+  release_handles();
   for (auto& stream : streams_) stream.reset();
 }
 

@@ -126,7 +126,7 @@ void Registry::forget_in_child(const InFlight* own) noexcept {
   for (const InFlight* start : state_->in_flight)
     if (start != own) start->close_copies();
   state_->in_flight.clear();
-  for (ProcessState* state : state_->holding) state->release_handles();
+  for (ProcessState* state : state_->holding) state->forget_handles();
   state_->holding.clear();
   // Dropping the last reference here would lock the mutex again.
   auto& abandoned = state_->abandoned;

@@ -127,6 +127,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void note_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
+  /// In a forked child: the threads that used them are not there.
+  void forget_handles() noexcept;
   void unpin() noexcept;
   [[nodiscard]] bool owned() const noexcept;
 
