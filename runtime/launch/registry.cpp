@@ -58,12 +58,15 @@ Registry& Registry::instance() {
 }
 
 void Registry::add(std::shared_ptr<ProcessState> state) {
-  state_->holding.insert(state.get());
-  state_->running.push_back(std::move(state));
+  // Whatever takes memory comes first: it is in all the lists or in none.
+  auto& running = state_->running;
+  if (running.capacity() == running.size()) running.reserve(2 * (running.size() + 1));
   // A forked child puts them there and must not need memory for it.
   auto& abandoned = state_->abandoned;
-  const std::size_t needed = abandoned.size() + state_->running.size();
+  const std::size_t needed = abandoned.size() + running.size() + 1;
   if (abandoned.capacity() < needed) abandoned.reserve(2 * needed);
+  state_->holding.insert(state.get());
+  running.push_back(std::move(state));
 }
 
 void Registry::add(InFlight* start) { state_->in_flight.insert(start); }
