@@ -53,6 +53,7 @@ class ChildProcess::State {
 
  private:
   std::optional<ExitStatus> reap_locked() noexcept;
+  [[nodiscard]] bool is_held_back() noexcept;
   [[nodiscard]] bool word_is_due() noexcept;
   std::optional<ExitStatus> missing_word() noexcept;
   [[nodiscard]] Status signal_by_pid(int number) const noexcept;
@@ -65,6 +66,7 @@ class ChildProcess::State {
   std::mutex mutex_;  // guards what follows, and that nobody signals a pid while it is reaped
   std::optional<ExitStatus> status_;
   std::optional<Deadline> word_deadline_;  // once it has ended and nobody has told how
+  bool asked_by_sentinel_ = false;         // the last answer came from the sentinel itself
 };
 
 namespace posix {
