@@ -149,6 +149,15 @@ void quietly(Step step) noexcept {
   }
 }
 
+/// True, too, of one whose report finds no memory: it is looked at again while it is joined.
+bool has_to_end(ProcessState& child) noexcept {
+  try {
+    return !child.advance() && !child.expected_word();
+  } catch (...) {
+    return true;
+  }
+}
+
 void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
   if (!daemon.join_reading(deadline, {})) daemon.send(platform::StopSignal::kill, "kill");
 }
@@ -158,19 +167,22 @@ void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
 void Registry::run_exit_rule() noexcept {
   constexpr std::chrono::seconds grace(5);
   std::vector<std::shared_ptr<ProcessState>> children;
-  quietly([&] { children = active(); });
-  if (children.empty()) return;
-  std::vector<std::shared_ptr<ProcessState>> daemons;
   quietly([&] {
-    for (const auto& child : children)
-      if (child->daemon()) daemons.push_back(child);
+    const std::scoped_lock lock(registry_mutex());
+    children = state_->running;
   });
+  std::erase_if(children, [](const auto& child) { return !child->owned() || !has_to_end(*child); });
   // What they still want to say or hear nobody can answer any more: they shall not wait for it.
   for (const auto& child : children) child->close_streams();
-  for (const auto& daemon : daemons)
-    quietly([&] { daemon->send(platform::StopSignal::terminate, "terminate"); });
+  for (const auto& child : children)
+    quietly([&] {
+      if (child->daemon()) child->send(platform::StopSignal::terminate, "terminate");
+    });
   const auto deadline = runtime::deadline_after(grace);
-  for (const auto& daemon : daemons) quietly([&] { end_daemon(*daemon, deadline); });
+  for (const auto& child : children)
+    quietly([&] {
+      if (child->daemon()) end_daemon(*child, deadline);
+    });
   for (const auto& child : children) quietly([&] { child->join_reading(platform::Deadline::never(), {}); });
 }
 
