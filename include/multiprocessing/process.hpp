@@ -64,9 +64,9 @@ concept process_target =
 
 }  // namespace detail
 
-/// A handle onto one process that this one starts. Movable, not copyable; a moved-from object is like
-/// Process(). Thread-safe, but for moving, destroying and start(). Only the process that started it may
-/// use it: a forked child gets AssertionError.
+/// A handle onto one process that this one starts. Movable, not copyable; every member of a moved-from
+/// object throws ValueError. Thread-safe, but for moving, destroying and start(). Only the process that
+/// started it may use it: a forked child gets AssertionError.
 class MULTIPROCESSING_EXPORT Process {
  public:
   /// Calls `target(args...)` in the child. The arguments are stored as the target's parameters want them

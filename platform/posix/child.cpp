@@ -1,11 +1,11 @@
 // ChildProcess: watching and signalling one child, by its sentinel where that is a pidfd, else by its pid
 // under the lock that guards reaping, so that a signal never reaches a later process with the same number.
 // poll() reaps. A kqueue may become ready just before the child can be reaped: then poll waits these instants
-// for it, without reaping and without the lock, so that send() goes on working. A child that another process
-// forked for us (handover.cpp) is not reaped here: that process tells, and may be stopped, so that nothing
-// here waits for it.
-// A child that is dropped while it runs goes onto a list that is looked through by each launch and poll.
-// Manual pages: waitid(2), kill(2).
+// for it, without reaping and without the lock, so that send() goes on working. A pidfd is ready no sooner,
+// unless a debugger has the child and reaps it first, when it likes: nothing here waits for that. A child
+// that another process forked for us (handover.cpp) is not reaped here: that process tells, and may be
+// stopped, so that nothing here waits for it. A child that is dropped while it runs goes onto a list that is
+// looked through by each launch and poll. Manual pages: waitid(2), kill(2).
 #include "child.hpp"
 
 #include <atomic>
@@ -55,6 +55,7 @@ std::optional<ExitStatus> ChildProcess::State::reap_locked() noexcept {
   if (status_) return status_;
   if (told_) return status_ = told_->ask();
   auto answer = exact_ ? posix::reap_by_sentinel(posix::to_fd(exact_.get())) : std::nullopt;
+  asked_by_sentinel_ = answer.has_value();
   if (!answer) answer = posix::reap_by_pid(pid_);
   if (answer->kind != posix::ChildAnswer::Kind::running) status_ = answer->status;
   return status_;
@@ -70,8 +71,14 @@ std::optional<ExitStatus> ChildProcess::State::poll() noexcept {
   const auto status = reap();
   if (status || !ready) return status;
   if (told_) return missing_word();
+  if (is_held_back()) return std::nullopt;
   posix::wait_for_end(pid_);
   return reap();
+}
+
+bool ChildProcess::State::is_held_back() noexcept {
+  const std::lock_guard lock(mutex_);
+  return asked_by_sentinel_ && !status_;
 }
 
 // It has ended. Whoever forked it learns that in the same moment, and tells how, unless he is gone or
@@ -89,9 +96,12 @@ std::optional<ExitStatus> ChildProcess::State::missing_word() noexcept {
 }
 
 std::optional<ExpectedWord> ChildProcess::State::expected_word() noexcept {
-  if (!told_ || !is_ready(sentinel())) return std::nullopt;
+  constexpr std::chrono::milliseconds between_looks(2);
+  if (!is_ready(sentinel())) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  if (reap_locked() || !word_is_due()) return std::nullopt;
+  if (reap_locked()) return std::nullopt;
+  if (asked_by_sentinel_) return ExpectedWord{no_handle, Deadline::after(between_looks)};
+  if (!told_ || !word_is_due()) return std::nullopt;
   return ExpectedWord{told_->readable(), *word_deadline_};
 }
 

@@ -14,8 +14,13 @@ namespace multiprocessing::platform {
 
 class ChildProcess::State {
  public:
-  explicit State(posix::StartedChild started) noexcept
-      : pid_(started.pid), exact_(std::move(started.sentinel)), announced_(std::move(started.announced)) {
+  /// Of no child yet: made before there is one, so that a lack of memory shows in time.
+  State() noexcept = default;
+  /// Before anybody else knows this object.
+  void begin(posix::StartedChild started) noexcept {
+    pid_ = started.pid;
+    exact_ = std::move(started.sentinel);
+    announced_ = std::move(started.announced);
     if (started.lost) status_ = ExitStatus{};
   }
   /// Of a child that another process reaps.
@@ -48,18 +53,20 @@ class ChildProcess::State {
 
  private:
   std::optional<ExitStatus> reap_locked() noexcept;
+  [[nodiscard]] bool is_held_back() noexcept;
   [[nodiscard]] bool word_is_due() noexcept;
   std::optional<ExitStatus> missing_word() noexcept;
   [[nodiscard]] Status signal_by_pid(int number) const noexcept;
 
-  const int pid_;
-  const std::uint64_t start_time_ = 0;  // known where we may have to signal a stranger by pid
-  const Handle exact_;                  // where there are exact sentinels
-  const std::shared_ptr<posix::AnnouncedEnd> announced_;  // elsewhere
-  const std::unique_ptr<posix::ToldEnd> told_;            // of a child that another process reaps
+  int pid_ = 0;
+  const std::uint64_t start_time_ = 0;              // known where we may have to signal a stranger by pid
+  Handle exact_;                                    // where there are exact sentinels
+  std::shared_ptr<posix::AnnouncedEnd> announced_;  // elsewhere
+  const std::unique_ptr<posix::ToldEnd> told_;      // of a child that another process reaps
   std::mutex mutex_;  // guards what follows, and that nobody signals a pid while it is reaped
   std::optional<ExitStatus> status_;
   std::optional<Deadline> word_deadline_;  // once it has ended and nobody has told how
+  bool asked_by_sentinel_ = false;         // the last answer came from the sentinel itself
 };
 
 namespace posix {

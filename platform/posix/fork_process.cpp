@@ -56,6 +56,7 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   const auto fork_lock = posix::fork_lock();
   auto watch = posix::prepare_watch();
   if (!watch) return watch.error();
+  auto state = std::make_unique<ChildProcess::State>();
 
   const auto birth_lock = posix::birth_lock();
   const auto dropped_lock = posix::hold_dropped_children();
@@ -72,7 +73,8 @@ Result<ForkOutcome> fork_process(std::span<const RawHandle> close_in_child) {
   }
   auto started = posix::watch_forked(pid, *std::move(watch));
   if (!started) return started.error();
-  return ForkOutcome{false, ChildProcess(std::make_unique<ChildProcess::State>(*std::move(started)))};
+  state->begin(*std::move(started));
+  return ForkOutcome{false, ChildProcess(std::move(state))};
 }
 
 }  // namespace multiprocessing::platform

@@ -245,9 +245,11 @@ Result<ChildProcess> launch(const LaunchRequest& request) {
   if (!plan) return plan.error();
   auto streams = prepare_streams(request.streams);
   if (!streams) return streams.error();
+  auto state = std::make_unique<ChildProcess::State>();
   auto started = launch_planned(request, *plan, *streams);
   if (!started) return started.error();
-  return ChildProcess(std::make_unique<ChildProcess::State>(*std::move(started)));
+  state->begin(*std::move(started));
+  return ChildProcess(std::move(state));
 }
 
 }  // namespace multiprocessing::platform

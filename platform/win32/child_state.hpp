@@ -7,9 +7,8 @@ namespace multiprocessing::platform {
 
 class ChildProcess::State {
  public:
-  State(Handle handle, int id) noexcept : process(std::move(handle)), pid(id) {}
-  const Handle process;
-  const int pid;
+  Handle process;
+  int pid = 0;
 };
 
 }  // namespace multiprocessing::platform

@@ -294,6 +294,7 @@ Result<ChildProcess> start(const LaunchRequest& request, Plan& plan, HANDLE job,
   InheritedHandles handles(request, attributes);
   if (auto status = handles.prepare(); !status) return status.error();
   MembershipInJob membership(job, job_by_attribute, attributes);
+  auto state = std::make_unique<ChildProcess::State>();  // first: a lack of memory leaves no child behind
   Launcher launcher;
   launcher.startup_info.lpAttributeList = attributes.get();
   process_v2::error_code error;
@@ -308,7 +309,9 @@ Result<ChildProcess> start(const LaunchRequest& request, Plan& plan, HANDLE job,
     const Handle closed(own ? *own : no_handle);
     return own ? *membership.refusal() : own.error();
   }
-  return ChildProcess(std::make_unique<ChildProcess::State>(Handle(*own), static_cast<int>(started.id())));
+  state->process = Handle(*own);
+  state->pid = static_cast<int>(started.id());
+  return ChildProcess(std::move(state));
 }
 
 /// What systems that know jobs, but not this way into one, say; others say it for other reasons too.

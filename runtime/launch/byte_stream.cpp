@@ -21,7 +21,7 @@ class Use {
     if (state_ != nullptr && state_->writes != to_write)
       throw ValueError(to_write ? "the child writes to this stream; read from it"
                                 : "the child reads from this stream; write to it");
-    if (state_ == nullptr || (!state_->channel && !state_->abandoned))
+    if (state_ == nullptr || state_->let_go || (!state_->channel && !state_->abandoned))
       throw ValueError("the stream is closed");
     ++state_->users;
   }
@@ -29,7 +29,7 @@ class Use {
   Use& operator=(const Use&) = delete;
   ~Use() {
     const std::scoped_lock lock(runtime::registry_mutex());
-    --state_->users;
+    if (--state_->users == 0 && state_->let_go) state_->channel.close();
   }
 
   /// Null at the end of the program.
@@ -41,6 +41,13 @@ class Use {
   detail::StreamState* state_;
 };
 
+std::size_t read_some_of(const Use& use, std::span<std::byte> buffer, const StopToken& stop) {
+  if (use.channel() == nullptr) return 0;
+  const runtime::StopWakeup wakeup(stop);
+  return runtime::value_or_throw(use.channel()->read_some(buffer, platform::Deadline::never(), wakeup.get()),
+                                 "a child's output");
+}
+
 }  // namespace
 
 ByteStream::ByteStream(std::unique_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
@@ -51,19 +58,17 @@ ByteStream::~ByteStream() = default;
 std::size_t ByteStream::read_some(std::span<std::byte> buffer, StopToken stop) {
   const Use use(state_, false);
   if (buffer.empty()) throw ValueError("read_some(): the buffer is empty");
-  if (use.channel() == nullptr) return 0;
-  const runtime::StopWakeup wakeup(stop);
-  return runtime::value_or_throw(use.channel()->read_some(buffer, platform::Deadline::never(), wakeup.get()),
-                                 "a child's output");
+  return read_some_of(use, buffer, stop);
 }
 
 std::vector<std::byte> ByteStream::read_all(StopToken stop) {
   constexpr std::size_t at_once = 64 * 1024;
+  const Use use(state_, false);  // one for all of it: what is closed meanwhile is read to its end
   std::vector<std::byte> all;
   for (;;) {
     const std::size_t size = all.size();
     all.resize(size + at_once);
-    const std::size_t count = read_some(std::span(all).subspan(size), stop);
+    const std::size_t count = read_some_of(use, std::span(all).subspan(size), stop);
     all.resize(size + count);
     if (count == 0) return all;
   }

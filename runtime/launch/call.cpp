@@ -1,6 +1,7 @@
 // One call in a process of its own: the process, the wait for its result, and what is thrown in its place.
 #include <multiprocessing/call.hpp>
 
+#include <functional>
 #include <utility>
 
 #include "launch/calls_under_way.hpp"
@@ -40,10 +41,13 @@ std::shared_ptr<ProcessState> start_call(StartWith with, const CallOptions& opti
   return state;
 }
 
+std::exception_ptr rebuilt(const runtime::ExceptionReport& raised) {
+  return runtime::rebuild_exception(raised, runtime::symbolize(raised.frames));
+}
+
 /// What the caller gets instead of a result; null if there is a result.
 std::exception_ptr failure_of(ProcessState& state, const runtime::ChildReport& report) {
-  if (report.raised != nullptr)
-    return runtime::rebuild_exception(*report.raised, runtime::symbolize(report.raised->frames));
+  if (report.raised != nullptr) return rebuilt(*report.raised);
   if (report.result) return nullptr;
   return std::make_exception_ptr(runtime::exited_exception(state, 0));
 }
@@ -85,7 +89,7 @@ std::vector<std::byte> call_task(StartWith with, CallOptions options, std::uniqu
     state->kill_quietly();
     throw;
   }
-  auto report = state->report();
+  auto report = state->take_report();
   if (const auto failure = failure_of(*state, report)) std::rethrow_exception(failure);
   return std::move(*report.result);
 }
@@ -113,39 +117,57 @@ class AsyncCall : public std::enable_shared_from_this<AsyncCall> {
   }
 
   void fail(std::exception_ptr failure) {
-    if (ended_) ended_->cancel();
-    state_->kill_quietly();
-    let_go();
+    if (state_) state_->kill_quietly();
+    close();
     future_->set_exception(std::move(failure));
   }
 
  private:
   /// The process has ended.
   bool ended() {
-    if (!state_->advance()) return true;
-    finish();
-    return false;
+    return follow([] { return true; });
   }
   /// The process has sent something. Once it sends no more, its end alone is of interest.
   bool sent() {
-    if (!state_->advance()) return state_->control_handle() != platform::no_handle;
-    finish();
+    return follow([this] { return state_->control_handle() != platform::no_handle; });
+  }
+
+  /// Looks at the process; until it has ended `goes_on` says whether to look again. A lack of memory is the
+  /// call's: nothing may escape into the reactor.
+  template <class GoesOn>
+  bool follow(GoesOn goes_on) noexcept {
+    const auto self = shared_from_this();  // the watches that are given up hold the others
+    try {
+      if (!state_->advance()) return goes_on();
+      finish();
+    } catch (...) {
+      fail(std::current_exception());
+    }
     return false;
   }
 
   void finish() {
-    ended_->cancel();
-    runtime::reactor().cancel(sent_);
-    auto report = state_->report();
-    const auto failure = failure_of(*state_, report);
-    let_go();  // the handles are closed before anybody learns that the call is done
-    if (failure)
-      future_->set_exception(failure);
-    else
-      future_->set_result(std::move(*report.result));
+    auto report = state_->take_report();
+    if (report.raised != nullptr) {
+      // Whoever asks makes the exception: to find the names of its frames takes long.
+      std::function<std::exception_ptr()> make = [raised = report.raised] { return rebuilt(*raised); };
+      close();
+      future_->set_failure(std::move(make));
+    } else if (report.result) {
+      close();
+      future_->set_result(*std::move(report.result));
+    } else {
+      auto failure = std::make_exception_ptr(runtime::exited_exception(*state_, 0));
+      close();
+      future_->set_exception(std::move(failure));
+    }
   }
 
-  void let_go() {
+  /// Before anybody learns that the call is done.
+  void close() noexcept {
+    if (ended_) ended_->cancel();
+    runtime::reactor().cancel(sent_);
+    if (!state_) return;
     state_->done_reading();
     state_.reset();
   }

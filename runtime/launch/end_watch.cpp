@@ -2,6 +2,7 @@
 // turn.
 #include "launch/end_watch.hpp"
 
+#include <thread>
 #include <utility>
 
 #include "support/errors.hpp"
@@ -28,6 +29,11 @@ bool EndWatch::wait_for_word(const std::weak_ptr<detail::ProcessState>& child,
   const auto alive = child.lock();
   const auto word = alive ? alive->expected_word() : std::nullopt;
   if (!word) return true;
+  if (word->handle == platform::no_handle) {
+    // A nap in the reactor's thread, and then the sentinel again: rare, and short.
+    std::this_thread::sleep_for(word->deadline.remaining());
+    return true;
+  }
   auto& loop = reactor();
   const auto told = or_out_of_memory([&] { return loop.watch(word->handle, look); });
   if (!told) return true;

@@ -171,11 +171,7 @@ bool ParentProcess::join(Duration timeout, StopToken stop) const {
 }
 
 Sentinel ParentProcess::sentinel() const {
-  auto& link = *runtime::self().link();
-  // Without a handle of the parent itself — it is dead already, or the system has none for strangers — the
-  // end of the control channel is ready when it is gone.
-  const auto handle = link.parent_sentinel() ? link.parent_sentinel().get() : link.channel().readable();
-  return {NativeHandle((NativeHandle::native_type)handle), 0};
+  return {NativeHandle((NativeHandle::native_type)runtime::end_of_parent()), 0};
 }
 
 int cpu_count() { return platform::cpu_count(); }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <multiprocessing/freeze_support.hpp>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "check_options.hpp"
@@ -35,6 +36,14 @@ std::vector<std::uint32_t> next_lineage() {
   auto lineage = runtime::self().lineage();
   lineage.push_back(runtime::self().next_child_number());
   return lineage;
+}
+
+[[noreturn]] void throw_cancelled() {
+  throw CancelledError("the wait for a process was given up: a stop was requested");
+}
+
+void check_not_stopped(const StopToken& stop) {
+  if (stop.stop_requested()) throw_cancelled();
 }
 
 std::string quoted(const std::string& name) { return "process '" + name + "'"; }
@@ -186,7 +195,7 @@ void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, b
 
 // ---- what the child tells, and its end; the mutex is held
 
-void ProcessState::take_report(runtime::Frame frame) {
+void ProcessState::note_report(runtime::Frame frame) {
   took_record_ = true;  // whatever it says, it knows why it was started
   switch (frame.kind) {
     case runtime::FrameKind::running:
@@ -215,7 +224,7 @@ void ProcessState::take_report(runtime::Frame frame) {
 void ProcessState::read_reports() {
   while (control_open_) switch (reader_.advance(control_)) {
       case runtime::FrameReader::State::complete:
-        take_report(reader_.take());
+        note_report(reader_.take());
         break;
       case runtime::FrameReader::State::waiting:
         return;
@@ -243,7 +252,9 @@ bool ProcessState::refresh() {
 }
 
 bool ProcessState::only_its_word_is_missing() const noexcept {
-  return phase_ == Phase::running && owned() && child_.expected_word();
+  if (phase_ != Phase::running || !owned()) return false;
+  const auto word = child_.expected_word();
+  return word && word->handle != platform::no_handle;  // nobody knows when a debugger lets go of it
 }
 
 // ---- without the mutex
@@ -257,8 +268,13 @@ std::optional<platform::ExpectedWord> ProcessState::expected_word() {
 bool ProcessState::settle(platform::Deadline deadline) {
   const Pin pin(*this);
   const auto word = expected_word();
-  if (word) static_cast<void>(platform::wait_one(word->handle, std::min(deadline, word->deadline)));
-  return word.has_value();
+  if (!word) return false;
+  const auto until = std::min(deadline, word->deadline);
+  if (word->handle == platform::no_handle)
+    std::this_thread::sleep_for(until.remaining());
+  else
+    static_cast<void>(platform::wait_one(word->handle, until));
+  return true;
 }
 
 // ---- members of Process
@@ -304,7 +320,8 @@ void ProcessState::close_streams() noexcept {
   const std::scoped_lock lock(registry_mutex());
   for (auto& stream : streams_) {
     auto* const state = stream ? stream->state_.get() : nullptr;
-    if (state == nullptr || state->users > 0) continue;  // somebody is there who reads or writes
+    if (state == nullptr || state->let_go || state->users > 0)
+      continue;  // somebody is there who reads or writes
     state->abandoned = true;
     state->channel.close();
   }
@@ -320,8 +337,12 @@ bool ProcessState::join(platform::Deadline deadline, const StopToken& stop) {
     ended = child_.sentinel();
   }
   if (!runtime::wait_for_handle(ended, deadline, stop)) return false;
-  settle(deadline);
-  return advance();
+  for (;;) {
+    const bool waited = settle(deadline);
+    if (advance()) return true;
+    if (!waited || deadline.expired()) return false;
+    check_not_stopped(stop);
+  }
 }
 
 bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& stop) {
@@ -329,6 +350,7 @@ bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& st
   while (!advance()) {
     if (settle(deadline)) {
       if (deadline.expired()) return false;
+      check_not_stopped(stop);
       continue;
     }
     const runtime::StopWakeup wakeup(stop);
@@ -338,8 +360,7 @@ bool ProcessState::join_reading(platform::Deadline deadline, const StopToken& st
     if (wakeup.get() != nullptr) handles.push_back(wakeup.get()->waitable());
     const auto ready = runtime::value_or_throw(platform::wait_any(handles, deadline), "the end of a child");
     if (ready.empty()) return false;
-    if (ready.front() == stops)
-      throw CancelledError("the wait for a process was given up: a stop was requested");
+    if (ready.front() == stops) throw_cancelled();
   }
   return true;
 }
@@ -405,6 +426,14 @@ void ProcessState::release_handles() noexcept {
   child_ = platform::ChildProcess();
   control_open_ = false;
   control_.close();
+  // Another thread may be reading or writing, and the application may name the stream for as long as its
+  // process object lives.
+  for (auto& stream : streams_)
+    if (stream && stream->state_) stream->state_->close_once_unused();
+}
+
+void ProcessState::forget_handles() noexcept {
+  release_handles();
   for (auto& stream : streams_) stream.reset();
 }
 
@@ -500,6 +529,14 @@ runtime::ChildReport ProcessState::report() {
   settle();
   const std::scoped_lock lock(registry_mutex());
   return refresh() ? report_ : runtime::ChildReport{};
+}
+
+runtime::ChildReport ProcessState::take_report() {
+  settle();
+  const std::scoped_lock lock(registry_mutex());
+  if (!refresh()) return {};
+  auto result = std::exchange(report_.result, std::nullopt);
+  return {std::move(result), report_.raised, report_.crash};
 }
 
 std::shared_ptr<const runtime::ExceptionReport> ProcessState::raised() {

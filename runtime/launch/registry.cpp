@@ -58,12 +58,15 @@ Registry& Registry::instance() {
 }
 
 void Registry::add(std::shared_ptr<ProcessState> state) {
-  state_->holding.insert(state.get());
-  state_->running.push_back(std::move(state));
+  // Whatever takes memory comes first: it is in all the lists or in none.
+  auto& running = state_->running;
+  if (running.capacity() == running.size()) running.reserve(2 * (running.size() + 1));
   // A forked child puts them there and must not need memory for it.
   auto& abandoned = state_->abandoned;
-  const std::size_t needed = abandoned.size() + state_->running.size();
+  const std::size_t needed = abandoned.size() + running.size() + 1;
   if (abandoned.capacity() < needed) abandoned.reserve(2 * needed);
+  state_->holding.insert(state.get());
+  running.push_back(std::move(state));
 }
 
 void Registry::add(InFlight* start) { state_->in_flight.insert(start); }
@@ -126,7 +129,7 @@ void Registry::forget_in_child(const InFlight* own) noexcept {
   for (const InFlight* start : state_->in_flight)
     if (start != own) start->close_copies();
   state_->in_flight.clear();
-  for (ProcessState* state : state_->holding) state->release_handles();
+  for (ProcessState* state : state_->holding) state->forget_handles();
   state_->holding.clear();
   // Dropping the last reference here would lock the mutex again.
   auto& abandoned = state_->abandoned;
@@ -146,6 +149,15 @@ void quietly(Step step) noexcept {
   }
 }
 
+/// True, too, of one whose report finds no memory: it is looked at again while it is joined.
+bool has_to_end(ProcessState& child) noexcept {
+  try {
+    return !child.advance() && !child.expected_word();
+  } catch (...) {
+    return true;
+  }
+}
+
 void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
   if (!daemon.join_reading(deadline, {})) daemon.send(platform::StopSignal::kill, "kill");
 }
@@ -155,19 +167,22 @@ void end_daemon(ProcessState& daemon, platform::Deadline deadline) {
 void Registry::run_exit_rule() noexcept {
   constexpr std::chrono::seconds grace(5);
   std::vector<std::shared_ptr<ProcessState>> children;
-  quietly([&] { children = active(); });
-  if (children.empty()) return;
-  std::vector<std::shared_ptr<ProcessState>> daemons;
   quietly([&] {
-    for (const auto& child : children)
-      if (child->daemon()) daemons.push_back(child);
+    const std::scoped_lock lock(registry_mutex());
+    children = state_->running;
   });
+  std::erase_if(children, [](const auto& child) { return !child->owned() || !has_to_end(*child); });
   // What they still want to say or hear nobody can answer any more: they shall not wait for it.
   for (const auto& child : children) child->close_streams();
-  for (const auto& daemon : daemons)
-    quietly([&] { daemon->send(platform::StopSignal::terminate, "terminate"); });
+  for (const auto& child : children)
+    quietly([&] {
+      if (child->daemon()) child->send(platform::StopSignal::terminate, "terminate");
+    });
   const auto deadline = runtime::deadline_after(grace);
-  for (const auto& daemon : daemons) quietly([&] { end_daemon(*daemon, deadline); });
+  for (const auto& child : children)
+    quietly([&] {
+      if (child->daemon()) end_daemon(*child, deadline);
+    });
   for (const auto& child : children) quietly([&] { child->join_reading(platform::Deadline::never(), {}); });
 }
 

@@ -62,9 +62,25 @@ std::optional<Frame> ParentLink::arrived_frame() {
   return reader_.take();
 }
 
+platform::RawHandle ParentLink::gone_event() {
+  const std::scoped_lock lock(gone_mutex_);
+  if (!gone_event_) {
+    gone_event_.emplace(value_or_throw(platform::Wakeup::create(), "the end of the parent"));
+    if (gone_) gone_event_->notify();
+  }
+  return gone_event_->waitable();
+}
+
+void ParentLink::note_gone() noexcept {
+  const std::scoped_lock lock(gone_mutex_);
+  gone_ = true;
+  if (gone_event_) gone_event_->notify();
+}
+
 void ParentLink::abandon() noexcept {
   channel_.close();
   parent_sentinel_.reset();
+  gone_event_.reset();  // without the mutex, which a thread that is not here may hold
 }
 
 // ---- Self
@@ -165,9 +181,9 @@ void Self::become(const ChildSettings& settings, std::shared_ptr<ParentLink> lin
   own_threads_ = 0;
 }
 
-bool Self::begin_following() noexcept {
-  return pid_ == platform::current_pid() && !following_.exchange(true);
-}
+bool Self::is_copy() const noexcept { return pid_ != platform::current_pid(); }
+
+bool Self::begin_following() noexcept { return !is_copy() && !following_.exchange(true); }
 
 std::string default_name(const char* class_name, const std::vector<std::uint32_t>& lineage) {
   std::string name = class_name;
@@ -193,6 +209,7 @@ void follow_parent(ParentLink& link, bool keep_running) {
   while (const auto frame = link.next_frame())
     if (frame->kind == FrameKind::stop && !self().stop_source().stop_requested()) request_stop_aside();
   if (!keep_running) platform::end_now(1);
+  link.note_gone();
   self().stop_source().request_stop();
 }
 
@@ -224,6 +241,16 @@ void watch_parent(ParentLink& link, bool keep_running) {
     self().add_own_thread();
   else
     follow();
+}
+
+platform::RawHandle end_of_parent() {
+  auto& link = *self().link();
+  if (link.parent_sentinel()) return link.parent_sentinel().get();
+  // It is dead already, or the system has no sentinels of strangers: then the end of the control channel has
+  // to do. That is ready for each request, too, unless somebody reads them.
+  if (self().is_copy()) return link.channel().readable();
+  follow();
+  return link.gone_event();
 }
 
 StopToken followed_stop_token() {

@@ -27,6 +27,7 @@ struct FutureCore::State {
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
   bool deciding = false;            ///< somebody brings the result; nobody else can any more
+  bool cancelling = false;          ///< and that is a cancellation
   std::atomic<bool> begun = false;  ///< set with locks held that `mutex` must not be taken under
   bool done = false;
   bool cancelled = false;
@@ -110,6 +111,7 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     const std::lock_guard lock(mutex);
     if (deciding) return false;
     deciding = true;
+    cancelling = stopping;
     stop.swap(stop_work);
   }
   if (stopping && stop) stop();
@@ -207,7 +209,9 @@ bool FutureCore::cancel() {
         state_->exception = error;
       },
       true);
-  return first || cancelled();
+  if (first) return true;
+  const std::lock_guard lock(state_->mutex);
+  return state_->cancelling;
 }
 
 void FutureCore::set_source(std::weak_ptr<ResultSource> source) { state_->source = std::move(source); }

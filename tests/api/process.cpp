@@ -252,6 +252,21 @@ TEST_SUITE("api.process") {
     CHECK(many[0].exitcode() == -9);
   }
 
+  TEST_CASE("a process object that was moved from refuses every member") {
+    mp::Process first(do_nothing);
+    const mp::Process second(std::move(first));
+    CHECK_THROWS_AS(first.start(), mp::ValueError);
+    CHECK_THROWS_AS(first.run(), mp::ValueError);
+    CHECK_THROWS_AS(first.join(), mp::ValueError);
+    CHECK_THROWS_AS(first.close(), mp::ValueError);
+    CHECK_THROWS_AS(first.set_name("gone"), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(first.is_alive()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(first.pid()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(first.sentinel()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(first.exception()), mp::ValueError);
+    CHECK_THROWS_AS(static_cast<void>(first.standard_output()), mp::ValueError);
+  }
+
   TEST_CASE("a process without a target does nothing") {
     with_each_start_method([](mp::Context& context) {
       mp::set_start_method(context.get_start_method(), true);

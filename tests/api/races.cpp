@@ -2,8 +2,11 @@
 #include <doctest/doctest.h>
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -19,6 +22,30 @@ void end() {}
 int answer() { return 42; }
 void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
 void say(std::string text) { mp::exit(text == "kept" ? 0 : 1); }
+
+void talk_when_told(mp::Connection line) {
+  std::fputs("early", stdout);
+  std::fflush(stdout);
+  line.send(std::string("here"));
+  line.recv<std::string>();
+  std::fputs("late", stdout);
+}
+
+void leave_output_to_another(mp::Connection line) {
+  mp::SpawnProcess p(mp::ProcessOptions{.on_parent_death = mp::OnParentDeath::keep_running}, talk_when_told,
+                     std::move(line));
+  p.start();
+  wait_for_ever();
+}
+
+/// What is read up to the stream's end, or what reading throws.
+std::string all_of(mp::ByteStream& stream) try {
+  std::string text;
+  for (const auto byte : stream.read_all()) text += static_cast<char>(byte);
+  return text;
+} catch (const std::exception& error) {
+  return error.what();
+}
 
 /// Calls `work` in another thread, over and over, as long as it lives.
 template <class Work>
@@ -77,6 +104,27 @@ TEST_SUITE("api.races") {
       }
       closer.join();
     }
+  }
+
+  TEST_CASE("what one thread reads from a stream goes on although another closes the process") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::SpawnProcess p(mp::ProcessOptions{.standard_output = mp::Stdio::pipe}, leave_output_to_another,
+                       std::move(theirs));
+    p.start();
+    auto& output = p.standard_output();
+    std::array<std::byte, 5> early{};
+    for (std::size_t size = 0; size < early.size();) size += output.read_some(std::span(early).subspan(size));
+    std::string text;
+    std::thread reader([&] { text = all_of(output); });
+    CHECK(ours.recv<std::string>() == "here");
+    std::this_thread::sleep_for(300ms);  // it reads by now, or the test proves nothing
+    p.kill();
+    p.join();
+    p.close();
+    ours.send(std::string("go on"));
+    reader.join();
+    CHECK(text == "late");
+    CHECK_THROWS_AS(output.read_all(), mp::ValueError);
   }
 
   TEST_CASE("calls return their results although another thread joins and closes their processes") {

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "contract/console.hpp"
@@ -120,7 +121,10 @@ platform::ExitStatus join(platform::ChildProcess& process) {
   const WaitingFor note("child " + std::to_string(process.pid()) + " to end");
   must(platform::wait_one(process.sentinel(), patience()));
   while (const auto word = process.expected_word())
-    static_cast<void>(platform::wait_one(word->handle, word->deadline));
+    if (word->handle == platform::no_handle)
+      std::this_thread::sleep_for(word->deadline.remaining());
+    else
+      static_cast<void>(platform::wait_one(word->handle, word->deadline));
   const auto status = process.poll();
   if (!status) throw std::runtime_error("poll() says that a child runs whose sentinel is ready");
   return *status;

@@ -120,6 +120,22 @@ TEST_SUITE("unit.futures") {
     other.on_cancel([] { FAIL("there is nothing to stop"); });
   }
 
+  TEST_CASE("who cancels while another does is told that it is cancelled") {
+    Core core;
+    std::promise<void> stopping;
+    std::promise<void> go_on;
+    core.on_cancel([&] {
+      stopping.set_value();
+      go_on.get_future().wait();
+    });
+    std::thread first([&] { CHECK(core.cancel()); });
+    stopping.get_future().wait();
+    CHECK(core.cancel());
+    go_on.set_value();
+    first.join();
+    CHECK(core.cancelled());
+  }
+
   TEST_CASE("what on_cancel holds is let go when the work has ended") {
     Core core;
     const auto held = std::make_shared<int>(1);

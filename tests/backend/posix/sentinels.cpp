@@ -3,14 +3,20 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if __has_include(<sys/prctl.h>)
+#include <sys/prctl.h>
+#endif
 
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
@@ -85,6 +91,49 @@ class UsedUpDescriptors {
   rlimit before_{};
 };
 
+#ifdef PTRACE_SEIZE
+
+/// One byte from one process to another.
+struct Signal {
+  std::array<int, 2> ends{-1, -1};
+  Signal() { REQUIRE(::pipe(ends.data()) == 0); }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+  ~Signal() {
+    for (const int end : ends) ::close(end);
+  }
+  void give(char what) const noexcept { static_cast<void>(::write(ends[1], &what, 1) == 1); }
+  [[nodiscard]] char take() const noexcept {
+    char what = 0;
+    return ::read(ends[0], &what, 1) == 1 ? what : '\0';
+  }
+};
+
+/// Debugs a child of its parent until it is told to take notice of the end; says first whether it may.
+ChildProcess debugger_of(int pid, const Signal& begun, const Signal& let_go) {
+  auto fork = must(fork_process({}));
+  if (!fork.in_child) return std::move(fork.child);
+  const bool may = ::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
+  begun.give(may ? 'y' : 'n');
+  static_cast<void>(let_go.take());
+  siginfo_t info{};
+  if (may) ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+  end_now(0);
+}
+
+ChildProcess debugged_with(int code, const Signal& here, const Signal& go) {
+  auto fork = must(fork_process({}));
+  if (!fork.in_child) return std::move(fork.child);
+#ifdef PR_SET_PTRACER
+  ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+#endif
+  here.give('y');
+  static_cast<void>(go.take());
+  end_now(code);
+}
+
+#endif
+
 bool exists(int pid) { return ::kill(pid, 0) == 0; }
 
 }  // namespace
@@ -123,6 +172,29 @@ TEST_SUITE("backend.sentinels") {
     CHECK(outcome(child.send(StopSignal::terminate)) == Condition::gone);
     CHECK(child.poll() == unknown);
   }
+
+#ifdef PTRACE_SEIZE
+  TEST_CASE("nobody waits for a debugger that has an ended child") {
+    const Signal here, go, begun, let_go;
+    auto child = debugged_with(5, here, go);
+    REQUIRE(here.take() == 'y');
+    auto debugger = debugger_of(child.pid(), begun, let_go);
+    const bool may = begun.take() == 'y';
+    go.give('y');
+    // Where sentinels are threads that wait, they wait for the debugger, too.
+    if (may && wait_one(child.sentinel(), Deadline::after(std::chrono::seconds(1)))) {
+      CHECK_FALSE(child.poll());
+      const auto word = child.expected_word();
+      REQUIRE(word);
+      CHECK(word->handle == no_handle);
+      CHECK_FALSE(word->deadline.is_never());
+    }
+    let_go.give('y');
+    CHECK(join(child) == exited(5));
+    CHECK_FALSE(child.expected_word());
+    CHECK(join(debugger) == exited(0));
+  }
+#endif
 
   TEST_CASE_FIXTURE(LeakCheck, "the children of the application keep their status") {
     const int own = ::fork();

@@ -63,8 +63,9 @@ enum class StopSignal : std::uint8_t {
   kill,       ///< SIGKILL; Windows: TerminateProcess with -9
 };
 
-/// What is missing when a child that another process forked has ended: how. It is known once the handle is
-/// ready, or at the deadline, whichever is first.
+/// What is missing when a child has ended: how. If another process forked it, that is known once the handle
+/// is ready, or at the deadline, whichever is first. Without a handle a debugger has the child, and lets go
+/// of it when it likes: nothing becomes ready, and at the deadline poll() is worth another look.
 struct ExpectedWord {
   RawHandle handle = no_handle;
   Deadline deadline = Deadline::never();
@@ -87,8 +88,9 @@ class ChildProcess {
   /// "running" when the sentinel is ready only while there is an expected_word(). A status that somebody else
   /// has taken (waitpid(-1), SIGCHLD ignored) is ExitStatus::Kind::unknown.
   [[nodiscard]] std::optional<ExitStatus> poll() noexcept;
-  /// Of a child that another process forked (handover.hpp), which has ended: that process tells how a moment
-  /// later, and has five seconds for it. nullopt: poll() says all there is. Never waits.
+  /// Of a child that has ended. If another process forked it (handover.hpp), that tells how a moment later,
+  /// and has five seconds for it; a debugger may take any time. nullopt: poll() says all there is. Never
+  /// waits.
   [[nodiscard]] std::optional<ExpectedWord> expected_word() const noexcept;
   /// Never reaches another process that got the same pid. Errors: gone (it has ended), permission_denied,
   /// not_supported. Never blocks.

@@ -86,6 +86,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] std::string end_in_words();
   /// What it told, once it has ended; empty before. Answers for a closed object, too.
   [[nodiscard]] runtime::ChildReport report();
+  /// The same, without a copy of the result: it is not there any more for whoever asks next.
+  [[nodiscard]] runtime::ChildReport take_report();
   /// What escaped from it; null if nothing did, and before the end. Throws as the member of Process.
   [[nodiscard]] std::shared_ptr<const runtime::ExceptionReport> raised();
   /// Ends the child if it runs; says nothing of one that does not.
@@ -122,9 +124,11 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   [[nodiscard]] bool only_its_word_is_missing() const noexcept;
   bool settle(platform::Deadline deadline = platform::Deadline::never());
   void read_reports();
-  void take_report(runtime::Frame frame);
+  void note_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
+  /// In a forked child: the threads that used them are not there.
+  void forget_handles() noexcept;
   void unpin() noexcept;
   [[nodiscard]] bool owned() const noexcept;
 

@@ -7,12 +7,14 @@
 #include <memory>
 #include <multiprocessing/process.hpp>
 #include <multiprocessing/stop_token.hpp>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
+#include "contract/wait.hpp"
 #include "launch/settings.hpp"
 #include "wire/frame.hpp"
 
@@ -30,6 +32,9 @@ class ParentLink {
   [[nodiscard]] const platform::ProcessIdentity& parent() const noexcept { return parent_; }
   /// The parent's sentinel; nothing where the system has none for processes that are not children.
   [[nodiscard]] const platform::Handle& parent_sentinel() const noexcept { return parent_sentinel_; }
+  /// What stands in for it: ready once note_gone() was called. Throws OSError.
+  [[nodiscard]] platform::RawHandle gone_event();
+  void note_gone() noexcept;
   /// It was gone already when this was made: no sentinel of it was to be had, and none is needed.
   [[nodiscard]] bool parent_is_gone() const noexcept { return parent_is_gone_; }
   /// For another link to the same parent, which takes the place of this one.
@@ -50,6 +55,9 @@ class ParentLink {
   platform::Handle parent_sentinel_;
   bool parent_is_gone_ = false;
   FrameReader reader_;
+  std::mutex gone_mutex_;  // guards what follows
+  bool gone_ = false;
+  std::optional<platform::Wakeup> gone_event_;
 };
 
 /// Thread-safe where nothing else is said.
@@ -79,6 +87,8 @@ class Self {
   /// True for the one caller who has to start the thread that follows the parent's requests. Never in a copy
   /// of this process that the application forked: the requests are not for it.
   [[nodiscard]] bool begin_following() noexcept;
+  /// Whether this is such a copy.
+  [[nodiscard]] bool is_copy() const noexcept;
   void stop_following() noexcept { following_ = false; }
   /// How many threads the library has besides the reactor's and that of callbacks: they hold no lock while a
   /// process forks that its child could want.
@@ -113,5 +123,7 @@ void watch_parent(ParentLink& link, bool keep_running);
 /// This process's stop token. In a child from the first call on a thread sets it when the parent asks or is
 /// gone: who never looks needs no thread. Throws OSError.
 [[nodiscard]] StopToken followed_stop_token();
+/// In a child: ready when the parent is gone. Stays the link's. Throws OSError.
+[[nodiscard]] platform::RawHandle end_of_parent();
 
 }  // namespace multiprocessing::runtime

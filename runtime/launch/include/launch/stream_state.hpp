@@ -13,6 +13,12 @@ class StreamState {
   // Guarded by the registry's mutex.
   int users = 0;           ///< how many calls are in progress: it stays open under them
   bool abandoned = false;  ///< the program ends: nobody is left to read or write
+  bool let_go = false;     ///< its process was closed: no more calls; whose is the last closes it
+
+  void close_once_unused() noexcept {
+    let_go = true;
+    if (users == 0) channel.close();
+  }
 };
 
 }  // namespace multiprocessing::detail

@@ -1,0 +1,114 @@
+// ctest: timeout=300
+// Starting a process where memory is refused at each place where some is asked for: it starts, or the caller
+// is told and no child is left that nobody knows of.
+#include <multiprocessing/multiprocessing.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test_support/own_memory.hpp"
+#include "test_support/verdict.hpp"
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+
+#if !MULTIPROCESSING_TEST_OWN_MEMORY
+
+int main() { return 77; }  // a sanitizer has an operator new of its own
+
+#else
+
+namespace {
+
+constexpr long any_number = 1'000'000'000;
+/// How many more requests of the thread that starts are met; the one behind them is not.
+thread_local long met = any_number;
+int here = 0;  ///< forked children begin with a copy of `met`, and have all the memory they want
+
+bool is_refused() noexcept { return met < any_number && ::getpid() == here && met-- == 0; }
+
+}  // namespace
+
+// The program's own memory, so that it can be used up without waiting.
+void* operator new(std::size_t size) {
+  void* memory = is_refused() ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+void end() {}
+
+/// Whether the start was refused.
+bool start(mp::Process& p, long planned) {
+  bool refused = false;
+  met = planned;
+  try {
+    p.start();
+  } catch (const std::bad_alloc&) {
+    refused = true;
+  }
+  refused = refused || met < 0;
+  met = any_number;
+  return refused;
+}
+
+bool has_children() noexcept {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/// What the library has dropped it reaps when it starts the next; children that nobody knows stay.
+bool all_are_reaped() {
+  for (int i = 0; i < 500; ++i) {
+    mp::SpawnProcess p(end);
+    p.start();
+    p.join();
+    if (!has_children()) return true;
+    std::this_thread::sleep_for(20ms);
+  }
+  return false;
+}
+
+/// How often memory was refused, or -1 if something went wrong.
+int refuse_each(mp::Context& context) {
+  for (int planned = 0;; ++planned) {
+    auto p = context.Process(end);
+    const bool refused = start(p, planned);
+    if (p.pid()) p.join();
+    if (!mp::active_children().empty()) return -1;
+    if (!refused) return planned;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::freeze_support(argc, argv);
+  here = ::getpid();
+  bool good = true;
+  for (const char* method : {"spawn", "fork"}) {
+    auto& context = mp::get_context(method);
+    auto first = context.Process(end);  // what is made once is there
+    first.start();
+    first.join();
+    const int refused = refuse_each(context);
+    const bool reaped = all_are_reaped();
+    std::printf("%s: %d refusals, %s\n", method, refused, reaped ? "nothing left" : "children left");
+    good = good && refused > 0 && reaped;
+  }
+  return mp::test_support::verdict(good ? 0 : 1);
+}
+
+#endif
