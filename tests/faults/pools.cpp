@@ -4,6 +4,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <map>
 #include <ranges>
 #include <set>
 #include <stdexcept>
@@ -41,6 +42,30 @@ int square(int x) { return x * x; }
 /// An initializer whose worker may end where it would read its first task.
 void die_unread_if_told(mp::Connection line) {
   if (line.recv<bool>()) platform::fault_plan::end(platform::Call::channel_read, 1);
+}
+
+mp::Connection* line = nullptr;
+void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); }
+/// How often each item was begun, of all that told so.
+std::map<int, int> begun_items(mp::Connection& told) {
+  std::map<int, int> begun;
+  while (told.poll(0s)) ++begun[told.recv<int>()];
+  return begun;
+}
+constexpr int last_item = 24;
+int throw_after_a_while(int x) {
+  line->send(x);
+  if (x == last_item) die();
+  mp::connection::wait({mp::parent_process()->sentinel()}, 3ms);
+  throw std::out_of_range(std::to_string(x));
+}
+int throw_every_other(int x) {
+  line->send(x);
+  if (x == last_item) die();
+  const auto until = std::chrono::steady_clock::now() + 400us;
+  while (std::chrono::steady_clock::now() < until) continue;
+  if (x % 2 == 0) throw std::out_of_range(std::to_string(x));
+  return x;
 }
 
 TEST_SUITE("faults.pools") {
@@ -83,6 +108,50 @@ TEST_SUITE("faults.pools") {
       CHECK(good == 36);
       CHECK(pool.apply(square, 5) == 25);
     });
+  }
+
+  TEST_CASE("in a chunk failures that took their time are known when a later item kills the worker") {
+    with_each_start_method([](mp::Context& context) {
+      auto [ours, theirs] = mp::Pipe();
+      mp::Pool pool = context.Pool(1, {.initializer = {keep_line, theirs}});
+      std::size_t threw = 0, died = 0;
+      for (auto& outcome :
+           pool.imap_outcomes(throw_after_a_while, std::views::iota(0, last_item + 1), {.chunksize = 25})) {
+        REQUIRE_FALSE(outcome);
+        if (outcome.died() != nullptr) {
+          ++died;
+          CHECK(outcome.index() == last_item);
+        } else {
+          ++threw;
+          CHECK_THROWS_WITH_AS(std::rethrow_exception(outcome.error()),
+                               std::to_string(outcome.index()).c_str(), std::out_of_range);
+        }
+      }
+      CHECK(threw == last_item);
+      CHECK(died == 1);
+      for (const auto& [item, count] : begun_items(ours)) {
+        INFO("item ", item);
+        CHECK(count == 1);
+      }
+    });
+  }
+
+  TEST_CASE("in a chunk of short items some of which fail, those of the last moment alone are run twice") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
+    std::size_t good = 0, bad = 0;
+    for (auto& outcome :
+         pool.imap_outcomes(throw_every_other, std::views::iota(0, last_item + 1), {.chunksize = 25}))
+      ++(outcome ? good : bad);
+    CHECK(good == last_item / 2);
+    CHECK(bad == last_item / 2 + 1);
+    const auto begun = begun_items(ours);
+    CHECK(begun.size() == last_item + 1);
+    for (const auto& [item, count] : begun) {
+      INFO("item ", item);
+      // Of what is not sent the items took less than a millisecond together.
+      if (item < last_item - 3) CHECK(count == 1);
+    }
   }
 
   TEST_CASE("a task is run again as often as it may be, then given up alone") {
