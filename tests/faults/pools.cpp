@@ -4,11 +4,14 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <future>
 #include <map>
 #include <ranges>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "contract/capabilities.hpp"
@@ -67,6 +70,46 @@ int throw_every_other(int x) {
   if (x % 2 == 0) throw std::out_of_range(std::to_string(x));
   return x;
 }
+/// A worker cannot read it, and says so for each of its items at once, in few words.
+struct Unreadable {
+  int value = 0;
+  int operator()(int x) const { return x + value; }
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(value);
+  }
+  template <class Archive>
+  void load(Archive&) {
+    line->send(true);
+    line->recv<bool>();
+    throw std::runtime_error("");
+  }
+};
+
+/// Keeps the reactor's thread in the log, once a worker has died.
+class HeldReactor {
+ public:
+  HeldReactor() : level_(mp::get_logger().level()) {
+    mp::get_logger().set_level(mp::Level::info);
+    mp::set_log_sink([this](mp::Level, std::string_view message) {
+      if (message.find("died in task") == message.npos) return;
+      held_.set_value();
+      released_.get_future().wait();
+    });
+  }
+  HeldReactor(const HeldReactor&) = delete;
+  HeldReactor& operator=(const HeldReactor&) = delete;
+  ~HeldReactor() {
+    mp::set_log_sink({});
+    mp::get_logger().set_level(level_);
+  }
+  void wait_until_held() { held_.get_future().wait(); }
+  void release() { released_.set_value(); }
+
+ private:
+  const mp::Level level_;
+  std::promise<void> held_, released_;
+};
 
 TEST_SUITE("faults.pools") {
   // First, because under wine a mutex gets its event when threads first meet at it.
@@ -108,6 +151,28 @@ TEST_SUITE("faults.pools") {
       CHECK(good == 36);
       CHECK(pool.apply(square, 5) == 25);
     });
+  }
+
+  TEST_CASE("failures that were read ahead are taken, however many lie before them") {
+    auto [ours, theirs] = mp::Pipe();
+    // Not forked: a copy of the process would find the log locked.
+    mp::Pool pool = mp::get_context("spawn").Pool(2, {.initializer = {keep_line, theirs}});
+    // More than the pool takes from a worker at a time, and it finds all of them at once.
+    for (const int more : {1, 16, 80, 200}) {
+      HeldReactor reactor;
+      const std::vector<int> inputs(static_cast<std::size_t>(1024 + more));
+      auto failing = pool.map_async(Unreadable(), inputs, inputs.size());
+      CHECK(ours.recv<bool>());
+      auto dying = pool.apply_async(die);
+      reactor.wait_until_held();
+      std::jthread releasing([&ours = ours, &reactor] {
+        ours.send(true);
+        std::this_thread::sleep_for(200ms);  // most likely all is written then
+        reactor.release();
+      });
+      REQUIRE_THROWS_AS(failing.get(30s), mp::SerializationError);
+      CHECK_THROWS_AS(dying.get(), mp::WorkerDied);
+    }
   }
 
   TEST_CASE("in a chunk failures that took their time are known when a later item kills the worker") {
