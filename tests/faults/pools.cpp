@@ -165,7 +165,7 @@ TEST_SUITE("faults.pools") {
       CHECK(ours.recv<bool>());
       auto dying = pool.apply_async(die);
       reactor.wait_until_held();
-      std::jthread releasing([&ours = ours, &reactor] {
+      const auto releasing = std::async(std::launch::async, [&ours = ours, &reactor] {
         ours.send(true);
         std::this_thread::sleep_for(200ms);  // most likely all is written then
         reactor.release();
@@ -221,10 +221,7 @@ TEST_SUITE("faults.pools") {
 
   TEST_CASE("a task is run again as often as it may be, then given up alone") {
     auto [ours, theirs] = mp::Pipe();
-    static mp::Connection* line = nullptr;
-    mp::Pool pool(
-        1, {.initializer = {[](mp::Connection end) { line = new mp::Connection(std::move(end)); }, theirs},
-            .retries = 2});
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}, .retries = 2});
     const auto dies_twice = [](int x) {
       line->send(x);
       if (line->recv<bool>()) die();
