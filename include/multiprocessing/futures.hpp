@@ -29,7 +29,7 @@ namespace multiprocessing {
 /// For ProcessPoolExecutor::map().
 struct MapOptions {
   Duration timeout = infinite;  ///< from the call until the last result is asked for
-  std::size_t chunksize = 1;    ///< tasks that travel together
+  std::size_t chunksize = 1;    ///< tasks that travel together; see OutcomeOptions
   std::size_t buffersize = 0;   ///< chunks ahead of the results that were taken; 0: what keeps workers busy
   StopToken stop = {};          ///< cancels the tasks that are not done, also while they run
 };

@@ -62,6 +62,9 @@ struct PoolOptions {
 /// For imap_outcomes().
 struct OutcomeOptions {
   bool ordered = false;  ///< in the order of the inputs, else as they come
+  /// Tasks that travel together. Where an input or a result of them cannot be read, because its load()
+  /// throws, what lies behind it in the chunk, or in the message with the result, fails with the same
+  /// exception.
   std::size_t chunksize = 1;
   TaskOptions task = {};
 };

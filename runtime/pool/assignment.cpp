@@ -330,8 +330,11 @@ bool PoolCore::read_results(const std::shared_ptr<Worker>& worker, Deliveries& d
   }
 }
 
+// Whole frames that the reader has taken from the channel are taken from it, too: no input is seen for them
+// any more.
 bool PoolCore::read_frames(const std::shared_ptr<Worker>& worker, Deliveries& deliveries, int at_once) {
-  for (int i = 0; i < at_once; ++i) switch (worker->reader.advance(*worker->channel)) {
+  for (int i = 0; i < at_once || worker->reader.holds_frame(); ++i)
+    switch (worker->reader.advance(*worker->channel)) {
       case TaskFrameReader::State::complete:
         if (take_frame(worker, deliveries)) break;
         return false;

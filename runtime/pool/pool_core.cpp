@@ -194,6 +194,7 @@ void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
   for (const auto& job : queue_) job->set_queued(false);
   queue_.clear();
   again_.clear();
+  changed_.notify_all();  // a pool that breaks without workers has ended: no death of one will tell
 }
 
 std::shared_ptr<runtime::PoolJob> PoolCore::take_open() {

@@ -25,9 +25,26 @@ std::byte* get(std::byte* place, T& value) noexcept {
   return place + sizeof value;
 }
 
-bool is_known(std::uint32_t kind) noexcept {
-  return kind >= static_cast<std::uint32_t>(TaskFrameKind::function) &&
-         kind <= static_cast<std::uint32_t>(TaskFrameKind::failed);
+TaskFrame header_at(std::span<const std::byte> buffer, std::size_t begin) noexcept {
+  std::array<std::byte, task_frame_size> header;
+  std::ranges::copy(buffer.subspan(begin, header.size()), header.begin());
+  TaskFrame frame;
+  std::uint32_t kind = 0;
+  std::byte* place = get(header.data(), kind);
+  place = get(place, frame.function);
+  place = get(place, frame.task);
+  place = get(place, frame.first);
+  place = get(place, frame.count);
+  place = get(place, frame.one_by_one);
+  place = get(place, frame.microseconds);
+  get(place, frame.size);
+  frame.kind = static_cast<TaskFrameKind>(kind);
+  return frame;
+}
+
+bool is_sound(const TaskFrame& frame) noexcept {
+  constexpr auto longest = std::uint64_t{1} << 62;
+  return frame.kind >= TaskFrameKind::function && frame.kind <= TaskFrameKind::failed && frame.size < longest;
 }
 
 }  // namespace
@@ -51,21 +68,16 @@ void append_frame(std::vector<std::byte>& bytes, TaskFrame frame, std::span<cons
 }
 
 bool TaskFrameReader::begin_frame() noexcept {
-  std::array<std::byte, task_frame_size> header;
-  std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), header.size(), header.begin());
-  begin_ += header.size();
-  std::uint32_t kind = 0;
-  std::byte* place = get(header.data(), kind);
-  place = get(place, frame_.function);
-  place = get(place, frame_.task);
-  place = get(place, frame_.first);
-  place = get(place, frame_.count);
-  place = get(place, frame_.one_by_one);
-  place = get(place, frame_.microseconds);
-  get(place, frame_.size);
-  frame_.kind = static_cast<TaskFrameKind>(kind);
-  constexpr auto longest = std::uint64_t{1} << 62;
-  return is_known(kind) && frame_.size < longest;
+  frame_ = header_at(buffer_, begin_);
+  begin_ += task_frame_size;
+  return is_sound(frame_);
+}
+
+// A nonsensical one, too: whoever asks is to find out.
+bool TaskFrameReader::holds_frame() const noexcept {
+  if (end_ - begin_ < task_frame_size) return false;
+  const TaskFrame next = header_at(buffer_, begin_);
+  return !is_sound(next) || next.size <= end_ - begin_ - task_frame_size;
 }
 
 std::span<std::byte> TaskFrameReader::place_to_read() {

@@ -79,6 +79,7 @@ class Reports {
   void add(const TaskFrame& frame, std::span<const std::byte> body = {}) {
     append_frame(pending_, frame, body);
   }
+  [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
   void send() {
     if (pending_.empty()) return;
     if (!channel_.write_all(pending_, platform::Deadline::never())) multiprocessing::exit(1);
@@ -117,12 +118,11 @@ class WorkerChunk final : public detail::ChunkRun {
         task_(frame.task),
         reports_(reports),
         begun_(Clock::now()),
-        reported_(frame.first),
-        last_report_(begun_) {}
+        reported_(frame.first) {}
 
   /// The rest of the results. Every item has one then.
   void finish() {
-    report();
+    report(Clock::now());
     reports_.send();
   }
   /// What failed was no item, but what all of them need.
@@ -136,9 +136,9 @@ class WorkerChunk final : public detail::ChunkRun {
     until_look_ = 1;
     if (finished()) return;  // finish() sends it
     const auto now = Clock::now();
-    if (one_by_one_ || good_size_ >= report_size || now - last_report_ >= report_every) {
-      report();
-      reports_.send();
+    if (is_due(now)) {
+      report(now);
+      send(now);
     } else if (now - last_look_ < cheap) {
       pace_ = std::min<std::uint32_t>(2 * pace_, 256);
       until_look_ = pace_;
@@ -149,29 +149,46 @@ class WorkerChunk final : public detail::ChunkRun {
   }
 
   void report_failure(const void* trace) override {
-    report();
+    const auto now = Clock::now();
+    report(now);
     TaskFrame frame = header(TaskFrameKind::failed);
     frame.first = done_;
+    frame.microseconds = since_last_report(now);
     reports_.add(frame, current_exception_report(*static_cast<const platform::ThrowTrace*>(trace)));
     done_with_item();
     reported_ = done_;
-    until_look_ = 1;
-    if (one_by_one_) reports_.send();
+    last_report_ = last_look_ = now;
+    until_look_ = pace_ = 1;
+    if (!finished() && is_due(now)) send(now);
   }
 
-  void report() {
+  /// Whether what is done is sent before the next item begins: if this one kills its worker, it is done again
+  /// otherwise. A report of a failure counts no more than a result, since items may fail by the million.
+  [[nodiscard]] bool is_due(Clock::time_point now) const noexcept {
+    return one_by_one_ || reports_.size() + good_size_ >= report_size || now - last_send_ >= report_every;
+  }
+
+  void send(Clock::time_point now) {
+    reports_.send();
+    last_send_ = now;
+  }
+
+  void report(Clock::time_point now) {
     if (reported_ == done_) return;
-    const auto now = Clock::now();
     TaskFrame frame = header(TaskFrameKind::results);
     frame.first = reported_;
     frame.count = done_ - reported_;
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - last_report_).count();
-    frame.microseconds = static_cast<std::uint32_t>(std::min<long long>(took, 0xffffffffLL));
+    frame.microseconds = since_last_report(now);
     reports_.add(frame, results_.bytes().first(good_size_));
     results_.clear();
     good_size_ = 0;
     reported_ = done_;
     last_report_ = now;
+  }
+
+  [[nodiscard]] std::uint32_t since_last_report(Clock::time_point now) const noexcept {
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - last_report_).count();
+    return static_cast<std::uint32_t>(std::min<long long>(took, 0xffffffffLL));
   }
 
   [[nodiscard]] TaskFrame header(TaskFrameKind kind) const noexcept {
@@ -188,7 +205,8 @@ class WorkerChunk final : public detail::ChunkRun {
   const Clock::time_point begun_;
   std::uint32_t reported_;
   std::uint32_t pace_ = 1;
-  Clock::time_point last_report_;
+  Clock::time_point last_report_ = begun_;
+  Clock::time_point last_send_ = begun_;
   Clock::time_point last_look_ = begun_;
 };
 

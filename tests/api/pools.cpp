@@ -51,6 +51,22 @@ struct Unreadable {
   }
 };
 
+/// Its load() throws for a two.
+struct Unloadable {
+  int value = 0;
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(value);
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    archive(value);
+    if (value == 2) throw std::runtime_error("two cannot be read");
+  }
+};
+int value_of_loaded(const Unloadable& x) { return x.value; }
+Unloadable to_be_loaded(int x) { return {x}; }
+
 std::string greeting = "none";  // of the program: a child never came by a static variable of a test
 
 int square(int x) { return x * x; }
@@ -228,6 +244,29 @@ TEST_SUITE("api.pools") {
     CHECK(read == std::vector{9, 16, 25});
   }
 
+  TEST_CASE("of inputs without number few are held at a time") {
+    constexpr int processes = 2, count = 300'000, chunksize = 10;
+    constexpr int most_chunks = 130 * processes;  // as docs/pools.md says
+    mp::Pool pool(processes);
+    int pulled = 0, taken = 0, most_ahead = 0;
+    const auto inputs = std::views::iota(0, count) | std::views::transform([&pulled](int x) {
+                          ++pulled;
+                          return x;
+                        });
+    int wrong = 0;
+    for (const int x : pool.imap([](int input) { return input; }, inputs, chunksize)) {
+      if (x != taken) ++wrong;
+      ++taken;
+      most_ahead = std::max(most_ahead, pulled - taken);
+    }
+    CHECK(wrong == 0);
+    CHECK(taken == count);
+    CHECK(pulled == count);
+    CHECK(most_ahead > chunksize);
+    // And what is left of the chunk whose results are being taken.
+    CHECK(most_ahead <= (most_chunks + 1) * chunksize);
+  }
+
   TEST_CASE("a slow task leaves no worker idle while those behind it are done") {
     auto [first, last] = mp::Pipe();
     mp::Pool pool(2, {.initializer = {take_both_ends, first, last}});
@@ -314,6 +353,28 @@ TEST_SUITE("api.pools") {
     CHECK_THROWS_AS(results.next(), std::logic_error);
     CHECK_THROWS_AS(static_cast<void>(pool.map(square, broken)), std::logic_error);
     CHECK(pool.apply(square, 2) == 4);
+  }
+
+  TEST_CASE("what cannot be read fails with what lies behind it in the chunk, and no more") {
+    mp::Pool pool(1);
+    std::vector<Unloadable> things(9);
+    things[4].value = 2;
+    std::size_t taken = 0;
+    for (auto& outcome : pool.imap_outcomes(value_of_loaded, things, {.ordered = true, .chunksize = 3})) {
+      INFO("task ", outcome.index());
+      CHECK(outcome.index() == taken++);
+      const bool behind = outcome.index() == 4 || outcome.index() == 5;
+      REQUIRE(bool(outcome) != behind);
+      if (behind) CHECK_THROWS_AS(std::rethrow_exception(outcome.error()), mp::SerializationError);
+    }
+    CHECK(taken == 9);
+    std::set<std::size_t> failed;
+    for (auto& outcome : pool.imap_outcomes(to_be_loaded, std::vector{0, 0, 0, 0, 2, 0, 0, 0, 0},
+                                            {.ordered = true, .chunksize = 3}))
+      if (!outcome) failed.insert(outcome.index());
+    failed.erase(5);  // unless it came in a message of its own
+    CHECK(failed == std::set<std::size_t>{4});
+    CHECK(pool.apply(square, 3) == 9);
   }
 
   TEST_CASE("large arguments and results") {

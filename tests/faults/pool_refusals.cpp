@@ -5,7 +5,9 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
+#include <new>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -32,6 +34,11 @@ void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); 
 std::size_t tell_run(int task, const std::string& text) {
   line->send(task);
   return text.size();
+}
+
+void tell_and_hang_on() {
+  line->send(0);
+  hang_on();
 }
 
 /// How often each task was run, of all that `tell_run` has told so far.
@@ -119,6 +126,31 @@ TEST_SUITE("faults.pool_refusals") {
       }
       CHECK(runs.size() + died >= tasks.size());
     });
+  }
+
+  TEST_CASE_FIXTURE(CleanPlan, "who joins a pool that can have no worker any more is told when it breaks") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
+    auto hanging = pool.apply_async(tell_and_hang_on);
+    auto waiting = pool.apply_async(doubled, 1);
+    pool.close();
+    CHECK(ours.recv<int>() == 0);
+    fault_plan::clear();
+    // No thread to start another worker, and the next time no timer to try it again either.
+    const auto refuse = [] {
+      fault_plan::fail(platform::Call::run_in_background, 1, platform::Condition::out_of_processes);
+    };
+    refuse();
+    mp::active_children().at(0).kill();
+    CHECK_THROWS_AS(hanging.get(), mp::WorkerDied);
+    REQUIRE(fault_plan::injected() == 1);
+    refuse();
+    fault_plan::fail(platform::Call::event_loop_at, 1, platform::Condition::out_of_memory);
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(pool.join(2min));
+    CHECK(std::chrono::steady_clock::now() - begun < 1min);
+    CHECK_THROWS_AS(waiting.get(), std::bad_alloc);
+    CHECK(fault_plan::injected() == 3);
   }
 }
 

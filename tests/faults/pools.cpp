@@ -4,10 +4,14 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <future>
+#include <map>
 #include <ranges>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "contract/capabilities.hpp"
@@ -42,6 +46,70 @@ int square(int x) { return x * x; }
 void die_unread_if_told(mp::Connection line) {
   if (line.recv<bool>()) platform::fault_plan::end(platform::Call::channel_read, 1);
 }
+
+mp::Connection* line = nullptr;
+void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); }
+/// How often each item was begun, of all that told so.
+std::map<int, int> begun_items(mp::Connection& told) {
+  std::map<int, int> begun;
+  while (told.poll(0s)) ++begun[told.recv<int>()];
+  return begun;
+}
+constexpr int last_item = 24;
+int throw_after_a_while(int x) {
+  line->send(x);
+  if (x == last_item) die();
+  mp::connection::wait({mp::parent_process()->sentinel()}, 3ms);
+  throw std::out_of_range(std::to_string(x));
+}
+int throw_every_other(int x) {
+  line->send(x);
+  if (x == last_item) die();
+  const auto until = std::chrono::steady_clock::now() + 400us;
+  while (std::chrono::steady_clock::now() < until) continue;
+  if (x % 2 == 0) throw std::out_of_range(std::to_string(x));
+  return x;
+}
+/// A worker cannot read it, and says so for each of its items at once, in few words.
+struct Unreadable {
+  int value = 0;
+  int operator()(int x) const { return x + value; }
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(value);
+  }
+  template <class Archive>
+  void load(Archive&) {
+    line->send(true);
+    line->recv<bool>();
+    throw std::runtime_error("");
+  }
+};
+
+/// Keeps the reactor's thread in the log, once a worker has died.
+class HeldReactor {
+ public:
+  HeldReactor() : level_(mp::get_logger().level()) {
+    mp::get_logger().set_level(mp::Level::info);
+    mp::set_log_sink([this](mp::Level, std::string_view message) {
+      if (message.find("died in task") == message.npos) return;
+      held_.set_value();
+      released_.get_future().wait();
+    });
+  }
+  HeldReactor(const HeldReactor&) = delete;
+  HeldReactor& operator=(const HeldReactor&) = delete;
+  ~HeldReactor() {
+    mp::set_log_sink({});
+    mp::get_logger().set_level(level_);
+  }
+  void wait_until_held() { held_.get_future().wait(); }
+  void release() { released_.set_value(); }
+
+ private:
+  const mp::Level level_;
+  std::promise<void> held_, released_;
+};
 
 TEST_SUITE("faults.pools") {
   // First, because under wine a mutex gets its event when threads first meet at it.
@@ -85,12 +153,75 @@ TEST_SUITE("faults.pools") {
     });
   }
 
+  TEST_CASE("failures that were read ahead are taken, however many lie before them") {
+    auto [ours, theirs] = mp::Pipe();
+    // Not forked: a copy of the process would find the log locked.
+    mp::Pool pool = mp::get_context("spawn").Pool(2, {.initializer = {keep_line, theirs}});
+    // More than the pool takes from a worker at a time, and it finds all of them at once.
+    for (const int more : {1, 16, 80, 200}) {
+      HeldReactor reactor;
+      const std::vector<int> inputs(static_cast<std::size_t>(1024 + more));
+      auto failing = pool.map_async(Unreadable(), inputs, inputs.size());
+      CHECK(ours.recv<bool>());
+      auto dying = pool.apply_async(die);
+      reactor.wait_until_held();
+      const auto releasing = std::async(std::launch::async, [&ours = ours, &reactor] {
+        ours.send(true);
+        std::this_thread::sleep_for(200ms);  // most likely all is written then
+        reactor.release();
+      });
+      REQUIRE_THROWS_AS(failing.get(30s), mp::SerializationError);
+      CHECK_THROWS_AS(dying.get(), mp::WorkerDied);
+    }
+  }
+
+  TEST_CASE("in a chunk failures that took their time are known when a later item kills the worker") {
+    with_each_start_method([](mp::Context& context) {
+      auto [ours, theirs] = mp::Pipe();
+      mp::Pool pool = context.Pool(1, {.initializer = {keep_line, theirs}});
+      std::size_t threw = 0, died = 0;
+      for (auto& outcome :
+           pool.imap_outcomes(throw_after_a_while, std::views::iota(0, last_item + 1), {.chunksize = 25})) {
+        REQUIRE_FALSE(outcome);
+        if (outcome.died() != nullptr) {
+          ++died;
+          CHECK(outcome.index() == last_item);
+        } else {
+          ++threw;
+          CHECK_THROWS_WITH_AS(std::rethrow_exception(outcome.error()),
+                               std::to_string(outcome.index()).c_str(), std::out_of_range);
+        }
+      }
+      CHECK(threw == last_item);
+      CHECK(died == 1);
+      for (const auto& [item, count] : begun_items(ours)) {
+        INFO("item ", item);
+        CHECK(count == 1);
+      }
+    });
+  }
+
+  TEST_CASE("in a chunk of short items some of which fail, those of the last moment alone are run twice") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
+    std::size_t good = 0, bad = 0;
+    for (auto& outcome :
+         pool.imap_outcomes(throw_every_other, std::views::iota(0, last_item + 1), {.chunksize = 25}))
+      ++(outcome ? good : bad);
+    CHECK(good == last_item / 2);
+    CHECK(bad == last_item / 2 + 1);
+    const auto begun = begun_items(ours);
+    CHECK(begun.size() == last_item + 1);
+    for (const auto& [item, count] : begun) {
+      INFO("item ", item);
+      // Of what is not sent the items took less than a millisecond together.
+      if (item < last_item - 3) CHECK(count == 1);
+    }
+  }
+
   TEST_CASE("a task is run again as often as it may be, then given up alone") {
     auto [ours, theirs] = mp::Pipe();
-    static mp::Connection* line = nullptr;
-    mp::Pool pool(
-        1, {.initializer = {[](mp::Connection end) { line = new mp::Connection(std::move(end)); }, theirs},
-            .retries = 2});
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}, .retries = 2});
     const auto dies_twice = [](int x) {
       line->send(x);
       if (line->recv<bool>()) die();

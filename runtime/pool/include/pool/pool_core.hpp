@@ -67,7 +67,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   /// Without the callbacks, for which the end of the program waits for a while only.
   bool join_workers(platform::Deadline deadline, const StopToken& stop);
   [[nodiscard]] int size() const noexcept { return settings_.processes; }
-  /// How many chunks keep all workers busy.
+  /// How many chunks keep all workers busy: at most 130 for each, as docs/pools.md says.
   [[nodiscard]] std::size_t appetite() const;
   /// Cancels jobs that no worker has begun, and of the others what none has.
   void cancel_waiting();

@@ -30,7 +30,7 @@ struct TaskFrame {
   std::uint32_t first = 0;
   std::uint32_t count = 0;
   std::uint32_t one_by_one = 0;    ///< of a task: each result is reported before the next item begins
-  std::uint32_t microseconds = 0;  ///< of results: what these items took
+  std::uint32_t microseconds = 0;  ///< of results and failures: what these items took
   std::uint64_t size = 0;          ///< of the body
 };
 
@@ -52,6 +52,9 @@ class TaskFrameReader {
   /// After `complete`, and until the next call.
   [[nodiscard]] const TaskFrame& frame() const noexcept { return frame_; }
   [[nodiscard]] std::vector<std::byte>& body() noexcept { return body_; }
+  /// After `complete`: there is another whole one here already. Nobody else knows of it: what watches the
+  /// channel sees only what was not read.
+  [[nodiscard]] bool holds_frame() const noexcept;
 
  private:
   State advance(platform::Channel& channel, platform::Deadline deadline);
