@@ -1,3 +1,4 @@
+// Looking by many reads, which a fault plan must be able to forbid: so it is no inline function.
 #include "contract/look.hpp"
 
 #include "contract/fault.hpp"
