@@ -69,7 +69,7 @@ TEST_SUITE("faults.child_faults") {
     mp::set_start_method("spawn", true);
     REQUIRE(mp::call(answer) == 42);
     const faults::Marks marks;
-    const auto before = mp::test_support::holdings();
+    const auto before = mp::test_support::settled_holdings();
     for (const auto& row : platform::fault_table)
       for (const auto condition : row.distinct()) {
         INFO(std::string(row.name), " fails as ", std::string(platform::name_of(condition)));

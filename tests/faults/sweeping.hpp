@@ -93,7 +93,7 @@ inline bool run_with_fault(Scenario scenario, multiprocessing::Context& context,
 inline void sweep_in(multiprocessing::Context& context, Scenario scenario, std::set<Row>& reached,
                      Excuse excuse) {
   for (int i = 0; i < 2; ++i) REQUIRE_NOTHROW(scenario(context));
-  const auto before = multiprocessing::test_support::holdings();
+  const auto before = multiprocessing::test_support::settled_holdings();
   for (const auto& row : multiprocessing::platform::fault_table)
     for (const auto condition : row.distinct()) {
       std::uint64_t n = 1;

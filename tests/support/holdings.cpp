@@ -16,6 +16,19 @@ namespace multiprocessing::test_support {
 
 Holdings holdings() { return {platform::open_handle_count(), platform::thread_count()}; }
 
+Holdings settled_holdings() {
+  constexpr int long_enough = 50;
+  Holdings least = holdings();
+  for (int looks = 0; looks < long_enough; ++looks) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // nothing tells when it is done
+    const Holdings now = holdings();
+    if (now.handles >= least.handles && now.threads >= least.threads) continue;
+    least = now;
+    looks = 0;
+  }
+  return least;
+}
+
 std::optional<int> child_count() {
   const std::string own_pid = std::to_string(platform::current_pid());
   std::string self;

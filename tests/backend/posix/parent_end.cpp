@@ -24,7 +24,7 @@ void wait_for_parent(mp::Connection line) {
   mp::exit(ended || ready ? 1 : 0);
 }
 
-TEST_SUITE("posix.parent_end") {
+TEST_SUITE("backend.parent_end") {
   TEST_CASE("a request to stop is not the parent's end") {
     mp::test_support::with_each_start_method([](mp::Context& context) {
       auto [ours, theirs] = mp::Pipe();

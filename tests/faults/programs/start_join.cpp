@@ -27,7 +27,7 @@ void warm_up(mp::Context& context) {
 
 bool run(mp::Context& context, int count) {
   warm_up(context);
-  const auto before = mp::test_support::holdings();
+  const auto before = mp::test_support::settled_holdings();
   const int children_before = mp::test_support::child_count().value_or(0);  // a fork server stays
   const auto start = std::chrono::steady_clock::now();
   int wrong = 0;

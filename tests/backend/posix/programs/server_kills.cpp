@@ -102,7 +102,7 @@ bool run(int count) {
   mp::set_forkserver_preload(&note_server);
   forkserver().call([] {});
   std::thread([] {}).join();  // a thread sanitizer has one of its own from then on
-  const auto before = mp::test_support::holdings();
+  const auto before = mp::test_support::settled_holdings();
   const int children_before = mp::test_support::child_count().value_or(0);
   const auto begun = std::chrono::steady_clock::now();
   Shared shared;

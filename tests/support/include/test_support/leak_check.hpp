@@ -14,6 +14,8 @@ struct Holdings {
   friend bool operator==(const Holdings&, const Holdings&) = default;
 };
 [[nodiscard]] Holdings holdings();
+/// The same once nothing is given back any more: what others close in their threads lags behind.
+[[nodiscard]] Holdings settled_holdings();
 
 /// The system's own count of this process's children, those that ended and were not reaped with them; nullopt
 /// where there is no such list (on Windows a child that is not let go of is an open handle).
