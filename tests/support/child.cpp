@@ -105,6 +105,20 @@ platform::LaunchRequest request_for(const ChildFunction& function, std::vector<s
 Child::Child(platform::ChildProcess started, platform::Channel ours)
     : process(std::move(started)), channel(std::move(ours)) {}
 
+namespace {
+
+/// What is missing of a child that has ended. A sanitizer that looks for leaks has its process as a debugger
+/// has.
+void await_word(platform::ChildProcess& process) {
+  while (const auto word = process.expected_word())
+    if (word->handle == platform::no_handle)
+      std::this_thread::sleep_for(word->deadline.remaining());
+    else
+      static_cast<void>(platform::wait_one(word->handle, word->deadline));
+}
+
+}  // namespace
+
 Child::~Child() {
   const auto sentinel = process.sentinel();
   if (sentinel == platform::no_handle || process.poll()) return;
@@ -112,6 +126,7 @@ Child::~Child() {
   static_cast<void>(process.send(platform::StopSignal::kill));
   const WaitingFor note("a killed child to end");
   static_cast<void>(platform::wait_one(sentinel, patience()));
+  await_word(process);
   static_cast<void>(process.poll());
 }
 
@@ -120,11 +135,7 @@ platform::ExitStatus Child::join() { return test_support::join(process); }
 platform::ExitStatus join(platform::ChildProcess& process) {
   const WaitingFor note("child " + std::to_string(process.pid()) + " to end");
   must(platform::wait_one(process.sentinel(), patience()));
-  while (const auto word = process.expected_word())
-    if (word->handle == platform::no_handle)
-      std::this_thread::sleep_for(word->deadline.remaining());
-    else
-      static_cast<void>(platform::wait_one(word->handle, word->deadline));
+  await_word(process);
   const auto status = process.poll();
   if (!status) throw std::runtime_error("poll() says that a child runs whose sentinel is ready");
   return *status;
