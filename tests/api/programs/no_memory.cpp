@@ -14,24 +14,13 @@
 
 namespace mp = multiprocessing;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 thread_local bool exhausted = false;  // of the target's thread: the others are not what is tested
 }
 
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = exhausted ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+bool mp::test_support::is_refused(std::size_t) noexcept { return exhausted; }
 
 namespace {
 

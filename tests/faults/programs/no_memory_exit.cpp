@@ -16,29 +16,16 @@
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 
 constexpr std::size_t large = 4000;
 std::atomic<bool> exhausted{false};
 
-bool is_refused(std::size_t size) noexcept { return exhausted && size >= large; }
-
 }  // namespace
 
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = is_refused(size) ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+bool mp::test_support::is_refused(std::size_t size) noexcept { return exhausted && size >= large; }
 
 namespace {
 

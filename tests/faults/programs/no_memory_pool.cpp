@@ -16,11 +16,7 @@
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 
@@ -31,22 +27,13 @@ std::atomic<long> met{any_number};
 long planned = 0;
 std::atomic<int> refusals{0};
 
-bool is_refused(std::size_t size) noexcept {
+}  // namespace
+
+bool mp::test_support::is_refused(std::size_t size) noexcept {
   if (size < large || met.fetch_sub(1) != 0) return false;
   ++refusals;
   return true;
 }
-
-}  // namespace
-
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = is_refused(size) ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

@@ -19,11 +19,7 @@
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 
@@ -38,22 +34,13 @@ Plan plan;
 int here = 0;  ///< workers, of which forked ones begin with a copy of the plan, have all the memory they want
 thread_local bool is_caller = false;
 
-bool is_refused() noexcept {
+}  // namespace
+
+bool mp::test_support::is_refused(std::size_t) noexcept {
   if (!plan.on || (is_caller && !plan.caller_too) || mp::platform::current_pid() != here) return false;
   const long number = plan.seen.fetch_add(1);
   return number >= plan.met && number - plan.met < plan.refused;
 }
-
-}  // namespace
-
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = is_refused() ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

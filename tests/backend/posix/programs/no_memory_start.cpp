@@ -20,11 +20,7 @@
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 
@@ -33,18 +29,11 @@ constexpr long any_number = 1'000'000'000;
 thread_local long met = any_number;
 int here = 0;  ///< forked children begin with a copy of `met`, and have all the memory they want
 
-bool is_refused() noexcept { return met < any_number && ::getpid() == here && met-- == 0; }
-
 }  // namespace
 
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = is_refused() ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+bool mp::test_support::is_refused(std::size_t) noexcept {
+  return met < any_number && ::getpid() == here && met-- == 0;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
