@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <multiprocessing/detail/archive.hpp>
+#include <type_traits>
 
 namespace multiprocessing::runtime {
 namespace {
@@ -13,16 +14,17 @@ constexpr std::size_t buffer_size = 64 * 1024;
 // What a read is given beyond what is there; more would be cleared again and again.
 constexpr std::size_t read_at_once = 256 * 1024;
 
-template <class T>
-std::byte* put(std::byte* place, T value) noexcept {
-  detail::to_little_endian(value, place);
-  return place + sizeof value;
-}
-
-template <class T>
-std::byte* get(std::byte* place, T& value) noexcept {
-  value = detail::from_little_endian<T>(place);
-  return place + sizeof value;
+/// Each field of a header, in its order.
+template <class Frame, class Kind, class Visit>
+void visit_fields(Frame& frame, Kind& kind, Visit visit) noexcept {
+  visit(kind);
+  visit(frame.function);
+  visit(frame.task);
+  visit(frame.first);
+  visit(frame.count);
+  visit(frame.one_by_one);
+  visit(frame.microseconds);
+  visit(frame.size);
 }
 
 TaskFrame header_at(std::span<const std::byte> buffer, std::size_t begin) noexcept {
@@ -30,14 +32,11 @@ TaskFrame header_at(std::span<const std::byte> buffer, std::size_t begin) noexce
   std::ranges::copy(buffer.subspan(begin, header.size()), header.begin());
   TaskFrame frame;
   std::uint32_t kind = 0;
-  std::byte* place = get(header.data(), kind);
-  place = get(place, frame.function);
-  place = get(place, frame.task);
-  place = get(place, frame.first);
-  place = get(place, frame.count);
-  place = get(place, frame.one_by_one);
-  place = get(place, frame.microseconds);
-  get(place, frame.size);
+  std::byte* place = header.data();
+  visit_fields(frame, kind, [&place](auto& value) noexcept {
+    value = detail::from_little_endian<std::remove_reference_t<decltype(value)>>(place);
+    place += sizeof value;
+  });
   frame.kind = static_cast<TaskFrameKind>(kind);
   return frame;
 }
@@ -55,14 +54,11 @@ void append_frame(std::vector<std::byte>& bytes, TaskFrame frame, std::span<cons
   const std::size_t before = bytes.size();
   bytes.resize(before + task_frame_size + body.size() + rest.size());
   std::byte* place = bytes.data() + before;
-  place = put(place, static_cast<std::uint32_t>(frame.kind));
-  place = put(place, frame.function);
-  place = put(place, frame.task);
-  place = put(place, frame.first);
-  place = put(place, frame.count);
-  place = put(place, frame.one_by_one);
-  place = put(place, frame.microseconds);
-  place = put(place, frame.size);
+  const auto kind = static_cast<std::uint32_t>(frame.kind);
+  visit_fields(frame, kind, [&place](auto value) noexcept {
+    detail::to_little_endian(value, place);
+    place += sizeof value;
+  });
   place = std::copy(body.begin(), body.end(), place);
   std::copy(rest.begin(), rest.end(), place);
 }
