@@ -25,11 +25,15 @@ def start_and_join(context, times):
 
 def wait_for_many(context, count):
     """One child that has ended, and one that runs, N - 1 times: what our side waits for."""
+    import resource  # not on Windows, which has no fork context either
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ended = context.Process(target=nothing)
     ended.start()
     ended.join()
     reader, writer = context.Pipe(duplex=False)
-    running = context.Process(target=reader.recv)
+    running = context.Process(target=reader.recv, daemon=True)  # ends with this program, whatever fails
     running.start()
     sentinels = [running.sentinel] + [os.dup(running.sentinel) for _ in range(count - 2)] + [ended.sentinel]
     start = time.perf_counter()
