@@ -50,6 +50,7 @@ struct FutureCore::State {
 
   /// What it ended with in place of a result, once done.
   std::exception_ptr failure() {
+    if (!failing) return exception;
     std::call_once(exception_made, [this] {
       if (make_exception) exception = make_exception();
       make_exception = nullptr;
@@ -123,8 +124,8 @@ bool FutureCore::State::settle(Fill fill, bool stopping) {
     if (wakeup) wakeup->notify();
     waiting.swap(callbacks);
     told.swap(signals);
-    changed.notify_all();
   }
+  changed.notify_all();  // without the mutex, which who wakes wants first
   for (const auto& [weak, index] : told)
     if (const auto signal = weak.lock()) signal->done(index);
   call_all(waiting, mark.get());
