@@ -101,7 +101,8 @@ class MULTIPROCESSING_EXPORT Process {
   /// Starts the child. Throws AssertionError (started before; a daemonic process may have no children),
   /// RuntimeError (freeze_support() was not called), TypeError (a subclass that another process cannot
   /// make), ValueError (an option that makes no sense), SerializationError, OSError (the system refuses;
-  /// nothing is left behind), CancelledError. Blocks until the program is loaded and has taken its arguments.
+  /// nothing is left behind), CancelledError. Blocks until the program is loaded and its arguments
+  /// are on their way; those that do not fit into the channel, until it has read them.
   void start(StopToken stop = {});
 
   /// Waits until the process has ended. Throws AssertionError before start(), CancelledError.

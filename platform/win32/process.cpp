@@ -143,7 +143,7 @@ Status end_with_peer(const Channel&, RawHandle, int) noexcept {
   return Error{Condition::not_supported, 0, "end_with_peer"};
 }
 
-// A child leads a process group of its own, in which CTRL_C is switched off.
+// A child leads a process group of its own, in which CTRL_C is switched off until secure_standard_streams().
 void hold_interrupts() noexcept {}
 
 void end_now(int code) noexcept {
