@@ -302,6 +302,7 @@ void PoolCore::keep_result(Worker& worker, std::uint32_t count, Deliveries& deli
 }
 
 bool PoolCore::take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  deliveries.took_frame = true;
   switch (worker->reader.frame().kind) {
     case TaskFrameKind::ready:
       worker->ready = true;

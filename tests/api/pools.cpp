@@ -186,6 +186,17 @@ TEST_SUITE("api.pools") {
     CHECK_THROWS_AS(bad.get(), std::out_of_range);
   }
 
+  TEST_CASE("whoever takes the last result of a call that is given up has its worker begin the next") {
+    mp::Pool pool(1);
+    for (int i = 0; i < 5'000; ++i) {
+      {
+        auto given_up = pool.imap(square, numbers(8));
+        REQUIRE(given_up.next() == 0);
+      }
+      REQUIRE(pool.apply(square, i) == i * i);
+    }
+  }
+
   TEST_CASE("imap gives results in order, and goes on behind a failure") {
     mp::Pool pool(2);
     std::vector<int> results;

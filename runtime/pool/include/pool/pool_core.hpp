@@ -99,6 +99,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   struct Deliveries {
     std::vector<Delivery> results;
     std::vector<std::string> log;
+    bool took_frame = false;  ///< a worker may be free, whether or not anybody wants the result
     /// A list: there was no memory to hand out a chunk of it, or to say what became of one.
     std::shared_ptr<runtime::PoolJob> starved;
   };
