@@ -18,6 +18,7 @@
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
 #include <multiprocessing/future.hpp>
+#include <multiprocessing/stop_token.hpp>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -145,7 +146,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void fail_first_starved(Deliveries& deliveries);
 
   // Workers.
-  [[nodiscard]] std::shared_ptr<Worker> start_worker();
+  [[nodiscard]] std::shared_ptr<Worker> start_worker(const StopToken& stop);
   void add_worker(const std::shared_ptr<Worker>& worker);
   [[nodiscard]] int missing() const;
   void replace_missing();
@@ -214,6 +215,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   int starting_ = 0;
   int leaving_ = 0;  ///< workers that have ended and whose handles are still open
   bool keeping_up_ = false;
+  StopSource enough_workers_;       ///< no start of a worker is waited for any more
   bool replacing_later_ = false;    ///< a timer will see to it
   bool nobody_replaces_ = false;    ///< there was no timer to be had either
   bool dispatching_later_ = false;  ///< a timer will see to it
