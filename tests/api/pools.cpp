@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <ranges>
@@ -194,6 +195,17 @@ TEST_SUITE("api.pools") {
         REQUIRE(given_up.next() == 0);
       }
       REQUIRE(pool.apply(square, i) == i * i);
+    }
+  }
+
+  TEST_CASE("when join has returned every result is there, whoever took it from the worker") {
+    for (int round = 0; round < 200; ++round) {
+      mp::Pool pool(2);
+      const auto all = pool.map_async(square, numbers(64), 1);
+      const auto looking = std::async(std::launch::async, [&] { static_cast<void>(all.wait()); });
+      pool.close();
+      pool.join();
+      REQUIRE(all.ready());
     }
   }
 

@@ -142,6 +142,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
 
   // Without the mutex.
   void deliver(Deliveries& deliveries);
+  bool ends_job(Delivery& delivery);
   bool collect();
   void fail_first_starved(Deliveries& deliveries);
 
