@@ -62,7 +62,7 @@ bool ServerHandle::send_errand(StartRequest& request, const platform::Wakeup* wa
     value_or_throw(platform::send_handles(in_flight.handover(), streams, Deadline::now()), "the fork server");
   const std::array<platform::RawHandle, handles_of_an_errand> ends = {in_flight.far_handover(),
                                                                       in_flight.child_end()};
-  const std::scoped_lock lock(sending_);
+  const Turn::Holder turn(sending_, request.stop, request.deadline);
   const auto sent = platform::send_handles(channel_, ends, request.deadline, wakeup);
   if (!sent && sent.error().condition != Condition::broken) throw_os_error(sent.error(), "the fork server");
   return sent.has_value();

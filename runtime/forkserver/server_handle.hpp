@@ -11,6 +11,7 @@
 #include "contract/channel.hpp"
 #include "contract/process.hpp"
 #include "launch/start_strategy.hpp"
+#include "support/turn.hpp"
 #include "wire/frame.hpp"
 
 namespace multiprocessing::runtime {
@@ -55,7 +56,7 @@ class ServerHandle {
   const std::string folder_;
   platform::ChildProcess process_;
   platform::Channel channel_;
-  std::mutex sending_;
+  Turn sending_{"the fork server"};  ///< of the channel: a server that is stopped takes nothing
   std::mutex listening_;
   FrameReader reader_;
 };

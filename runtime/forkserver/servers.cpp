@@ -12,6 +12,7 @@
 #include "server.hpp"
 #include "server_handle.hpp"
 #include "support/log.hpp"
+#include "support/turn.hpp"
 
 namespace multiprocessing::runtime {
 namespace {
@@ -20,9 +21,9 @@ namespace {
 /// have held the mutex. Never destroyed.
 struct Servers {
   const int owner = platform::current_pid();
-  std::mutex starting;  ///< held while one is started, so that there is only one; before the registry's
-  std::shared_ptr<ServerHandle> current;  ///< guarded by the registry's mutex
-  Servers* of_parent = nullptr;           ///< who looks for leaks shall find it in use
+  Turn starting{"the fork server, which is being started"};  ///< of whoever starts one: there is only one
+  std::shared_ptr<ServerHandle> current;                     ///< guarded by the registry's mutex
+  Servers* of_parent = nullptr;                              ///< who looks for leaks shall find it in use
 };
 
 std::atomic<Servers*> servers_of_process{nullptr};
@@ -104,7 +105,7 @@ std::shared_ptr<ServerHandle> server_for(const StartRequest& request) {
   auto& mine = servers();
   const auto preload = chosen_preload();
   ServerKey key{request.settings.executable, request.settings.executable_prefix, preload.generation};
-  const std::scoped_lock starting(mine.starting);
+  const Turn::Holder starting(mine.starting, request.stop, request.deadline);  // before the registry's mutex
   {
     const std::scoped_lock lock(registry_mutex());
     if (mine.current && mine.current->key() == key) return mine.current;

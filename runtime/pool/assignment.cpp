@@ -302,6 +302,7 @@ void PoolCore::keep_result(Worker& worker, std::uint32_t count, Deliveries& deli
 }
 
 bool PoolCore::take_frame(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
+  deliveries.took_frame = true;
   switch (worker->reader.frame().kind) {
     case TaskFrameKind::ready:
       worker->ready = true;
@@ -350,16 +351,8 @@ bool PoolCore::read_frames(const std::shared_ptr<Worker>& worker, Deliveries& de
 void PoolCore::deliver(Deliveries& deliveries) {
   for (const auto& text : deliveries.log) runtime::log(Level::info, text);
   deliveries.log.clear();
-  for (auto& delivery : deliveries.results) try {
-      if (delivery.failure)
-        delivery.job->failed(delivery.first, std::move(delivery.failure));
-      else
-        delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
-    } catch (const std::bad_alloc&) {
-      delivery.job->abort(out_of_memory_);
-    }
-  for (const auto& delivery : deliveries.results)
-    if (delivery.job->over()) forget(*delivery.job);
+  for (auto& delivery : deliveries.results)
+    if (ends_job(delivery)) forget(*delivery.job);
   deliveries.results.clear();
   while (deliveries.starved) {
     fail_first_starved(deliveries);
@@ -369,12 +362,22 @@ void PoolCore::deliver(Deliveries& deliveries) {
   }
 }
 
+// Whether the job is over with this one and nobody else's: who has an earlier part of it may see that it is
+// over before its result is there, and a join() must not return in between.
+bool PoolCore::ends_job(Delivery& delivery) {
+  try {
+    if (delivery.failure) return delivery.job->failed(delivery.first, std::move(delivery.failure));
+    return delivery.job->succeeded(delivery.first, delivery.count, std::move(delivery.bytes));
+  } catch (const std::bad_alloc&) {
+    return delivery.job->abort(out_of_memory_);
+  }
+}
+
 // There is no memory for one of its chunks. Its inputs go with it, before another is tried.
 void PoolCore::fail_first_starved(Deliveries& deliveries) {
   const auto job = deliveries.starved;
   deliveries.starved = job->next_starved();
-  forget(*job);
-  job->abort(out_of_memory_);
+  if (job->abort(out_of_memory_)) forget(*job);
 }
 
 }  // namespace multiprocessing::detail

@@ -62,9 +62,9 @@ class ListJob final : public runtime::PoolJob {
     return true;
   }
 
-  void succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) override {
+  bool succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) override {
     std::unique_lock lock(mutex_);
-    if (over()) return;
+    if (over()) return false;
     if (!is_list_ || count == count_) {
       arrived_ = std::move(bytes);
       parts_ = {{first, 0, arrived_.size()}};
@@ -72,24 +72,25 @@ class ListJob final : public runtime::PoolJob {
       parts_.push_back({first, arrived_.size(), bytes.size()});
       arrived_.insert(arrived_.end(), bytes.begin(), bytes.end());
     }
-    note_done(count, lock);
+    return note_done(count, lock);
   }
 
-  void failed(std::uint64_t, std::shared_ptr<const TaskFailure> failure) override {
+  bool failed(std::uint64_t, std::shared_ptr<const TaskFailure> failure) override {
     std::unique_lock lock(mutex_);
-    if (over()) return;
+    if (over()) return false;
     if (failure_ == nullptr) failure_ = std::move(failure);  // as in Python: the first one, when all are done
-    note_done(1, lock);
+    return note_done(1, lock);
   }
 
-  void abort(std::shared_ptr<const TaskFailure> failure) override {
+  bool abort(std::shared_ptr<const TaskFailure> failure) override {
     {
       const std::scoped_lock lock(mutex_);
-      if (over()) return;
+      if (over()) return false;
       failure_ = std::move(failure);
       set_over();
     }
     settle();
+    return true;
   }
 
  private:
@@ -99,13 +100,14 @@ class ListJob final : public runtime::PoolJob {
     std::size_t size;
   };
 
-  void note_done(std::uint64_t count, std::unique_lock<std::mutex>& lock) {
+  bool note_done(std::uint64_t count, std::unique_lock<std::mutex>& lock) {
     left_ -= std::min(left_, count);
-    if (left_ > 0) return;
+    if (left_ > 0) return false;
     if (failure_ == nullptr && is_list_) arrived_ = joined();  // while abort() could still answer
     set_over();
     lock.unlock();
     settle();
+    return true;
   }
 
   void finish() {

@@ -52,7 +52,8 @@ bool PoolCore::collect() {
     for (const auto& worker : workers_)
       if (!worker->gone && !worker->doomed && !worker->sent.empty() && !read_results(worker, deliveries))
         give_up(worker);
-    if (deliveries.results.empty() && deliveries.starved == nullptr) return false;
+    // Its reader has it all, so that no input is seen: nobody else would give that worker its next chunk.
+    if (!deliveries.took_frame) return false;
     dispatch(deliveries);
   }
   deliver(deliveries);

@@ -68,7 +68,7 @@ void PoolCore::start() {
   // Before the reactor has a thread: a forked worker shall not be the copy of a process with threads.
   std::vector<std::shared_ptr<Worker>> begun;
   try {
-    for (int i = 0; i < settings_.processes; ++i) begun.push_back(start_worker());
+    for (int i = 0; i < settings_.processes; ++i) begun.push_back(start_worker({}));
     const std::scoped_lock lock(mutex_);
     while (!begun.empty()) {
       const auto worker = std::move(begun.back());
@@ -155,11 +155,14 @@ void PoolCore::enqueue(const std::shared_ptr<runtime::PoolJob>& job) {
 }
 
 void PoolCore::forget(const runtime::PoolJob& job) {
-  const std::scoped_lock lock(mutex_);
-  open_.erase(&job);
-  if (phase_ == Phase::running || !open_.empty()) return;
-  end_idle_workers();
-  changed_.notify_all();
+  {
+    const std::scoped_lock lock(mutex_);
+    open_.erase(&job);
+    if (phase_ == Phase::running || !open_.empty()) return;
+    end_idle_workers();
+    changed_.notify_all();
+  }
+  enough_workers_.request_stop();
 }
 
 void PoolCore::cancel(runtime::PoolJob& job) {
@@ -188,6 +191,7 @@ std::size_t PoolCore::appetite() const {
 }
 
 void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
+  enough_workers_.request_stop();  // whoever forks the next one may be stopped himself
   // One by one, since a list of them would need memory; and first, since nobody else may hold them.
   while (const auto job = take_open()) job->abort(failure);
   const std::scoped_lock lock(mutex_);
@@ -234,9 +238,13 @@ bool PoolCore::has_ended() const noexcept {
 
 void PoolCore::close() {
   check_owner();
-  const std::scoped_lock lock(mutex_);
-  if (phase_ == Phase::running) phase_ = Phase::closed;
-  if (open_.empty()) end_idle_workers();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (phase_ == Phase::running) phase_ = Phase::closed;
+    if (!open_.empty()) return;
+    end_idle_workers();
+  }
+  enough_workers_.request_stop();
 }
 
 // Whoever would pull the rest of an iteration's inputs will not come back.

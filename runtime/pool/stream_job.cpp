@@ -90,18 +90,19 @@ class TaskStream::State final : public runtime::PoolJob {
     return true;
   }
 
-  void succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) override {
-    note({first, count, std::move(bytes), nullptr});
+  bool succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) override {
+    return note({first, count, std::move(bytes), nullptr});
   }
-  void failed(std::uint64_t task, std::shared_ptr<const TaskFailure> failure) override {
-    note({task, 1, {}, std::move(failure)});
+  bool failed(std::uint64_t task, std::shared_ptr<const TaskFailure> failure) override {
+    return note({task, 1, {}, std::move(failure)});
   }
-  void abort(std::shared_ptr<const TaskFailure> failure) override {
+  bool abort(std::shared_ptr<const TaskFailure> failure) override {
     const std::scoped_lock lock(mutex_);
-    if (over()) return;
+    if (over()) return false;
     aborted_ = std::move(failure);
     set_over();
     arrived_.notify_all();
+    return true;
   }
   [[nodiscard]] bool begun() const noexcept override { return begun_; }
   void cancel() override {
@@ -254,15 +255,16 @@ class TaskStream::State final : public runtime::PoolJob {
     largest_chunk_ = std::max<std::uint64_t>(largest_chunk_, chunk.count);
   }
 
-  void note(Block block) {
+  bool note(Block block) {
     const std::scoped_lock lock(mutex_);
-    if (aborted_ || over()) return;
+    if (aborted_ || over()) return false;
     answered_ += block.count;
     bytes_here_ += block.bytes.size();
     const auto place = key(block.first);
     here_.emplace(place, std::move(block));
     over_if_done();
     arrived_.notify_all();
+    return over();
   }
 
   void over_if_done() {

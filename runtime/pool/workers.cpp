@@ -69,7 +69,7 @@ std::function<std::exception_ptr()> broken_executor(std::shared_ptr<const TaskFa
 
 // ---- starting
 
-std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
+std::shared_ptr<PoolCore::Worker> PoolCore::start_worker(const StopToken& stop) {
   auto [ours, theirs] = runtime::open_pool_channel();
   auto worker = std::make_shared<Worker>();
   worker->channel = std::move(ours);
@@ -103,7 +103,7 @@ std::shared_ptr<PoolCore::Worker> PoolCore::start_worker() {
   const runtime::KeptByChild kept(*theirs);
   runtime::WorkerSubject subject(std::move(theirs), settings_.initializer.get());
   subject.set_state(worker->process);
-  worker->process->start(subject, true, {});
+  worker->process->start(subject, true, stop);
   worker->pid = worker->process->pid().value_or(0);
   return worker;
 }
@@ -176,7 +176,7 @@ void PoolCore::keep_up() {
     std::shared_ptr<Worker> worker;
     std::exception_ptr failure;
     try {
-      worker = start_worker();
+      worker = start_worker(enough_workers_.token());
     } catch (...) {
       failure = std::current_exception();
     }
@@ -187,7 +187,7 @@ void PoolCore::keep_up() {
     } catch (...) {
       failure = std::current_exception();
     }
-    if (!failure) continue;
+    if (!failure || missing() <= 0) continue;
     // With others at work it is a matter of patience: what is exhausted may be there again soon.
     if (workers_.empty()) {
       note_start_failure(failure_of([&] { return failure; }));

@@ -226,7 +226,7 @@ void FutureCore::on_cancel(std::function<void()> stop_work) {
       stop_work.swap(state_->stop_work);
       return;
     }
-    if (!state_->cancelled) return;
+    if (!state_->cancelling) return;
   }
   stop_work();
 }

@@ -4,6 +4,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <future>
 #include <numeric>
 #include <ranges>
 #include <set>
@@ -195,6 +196,34 @@ TEST_SUITE("api.executors") {
     hanging.cancel();
     CHECK(never.next() != nullptr);
     CHECK(never.next() == nullptr);
+  }
+
+  TEST_CASE("shutdown with cancel does not wait for who pulls an input, and his iteration ends with it") {
+    std::promise<void> pulls, goes_on;
+    const auto released = goes_on.get_future().share();
+    mp::ProcessPoolExecutor executor(1);
+    auto consumer = std::async(std::launch::async, [&] {
+      auto results = executor.map(mp::MapOptions{.timeout = 60s}, square,
+                                  std::views::iota(0) | std::views::transform([&](int x) {
+                                    if (x == 1) {
+                                      pulls.set_value();
+                                      released.wait();
+                                    }
+                                    return x;
+                                  }));
+      int failures = 0;
+      for (bool more = true; more;) try {
+          more = results.next().has_value();
+        } catch (const mp::CancelledError&) {
+          ++failures;
+        }
+      return failures;
+    });
+    pulls.get_future().wait();
+    executor.shutdown(false, true);
+    goes_on.set_value();
+    CHECK(consumer.get() > 0);
+    executor.shutdown();
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "shutdown can cancel what was not begun; ending the workers ends every task") {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <ranges>
@@ -184,6 +185,28 @@ TEST_SUITE("api.pools") {
     CHECK_FALSE(bad.successful());
     CHECK_THROWS_AS(bad.get(), std::out_of_range);
     CHECK_THROWS_AS(bad.get(), std::out_of_range);
+  }
+
+  TEST_CASE("whoever takes the last result of a call that is given up has its worker begin the next") {
+    mp::Pool pool(1);
+    for (int i = 0; i < 5'000; ++i) {
+      {
+        auto given_up = pool.imap(square, numbers(8));
+        REQUIRE(given_up.next() == 0);
+      }
+      REQUIRE(pool.apply(square, i) == i * i);
+    }
+  }
+
+  TEST_CASE("when join has returned every result is there, whoever took it from the worker") {
+    for (int round = 0; round < 200; ++round) {
+      mp::Pool pool(2);
+      const auto all = pool.map_async(square, numbers(64), 1);
+      const auto looking = std::async(std::launch::async, [&] { static_cast<void>(all.wait()); });
+      pool.close();
+      pool.join();
+      REQUIRE(all.ready());
+    }
   }
 
   TEST_CASE("imap gives results in order, and goes on behind a failure") {

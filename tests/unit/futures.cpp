@@ -120,6 +120,14 @@ TEST_SUITE("unit.futures") {
     other.on_cancel([] { FAIL("there is nothing to stop"); });
   }
 
+  TEST_CASE("work that is announced while earlier work is being stopped is stopped, too") {
+    Core core;
+    int stopped = 0;
+    core.on_cancel([&] { core.on_cancel([&] { ++stopped; }); });
+    CHECK(core.cancel());
+    CHECK(stopped == 1);
+  }
+
   TEST_CASE("who cancels while another does is told that it is cancelled") {
     Core core;
     std::promise<void> stopping;

@@ -1,16 +1,12 @@
-// Messages on a stream: what a wait that is given up leaves behind, lengths that lie, and taking turns.
+// Messages on a stream: what a wait that is given up leaves behind, and lengths that lie.
 #include "connection/message_stream.hpp"
 
 #include <doctest/doctest.h>
-#include <multiprocessing/errors.hpp>
-#include <multiprocessing/stop_token.hpp>
 
 #include <array>
-#include <future>
 #include <string_view>
 #include <vector>
 
-#include "connection/turn.hpp"
 #include "contract/capabilities.hpp"
 #include "contract/handle_transfer.hpp"
 #include "test_support/leak_check.hpp"
@@ -105,35 +101,6 @@ TEST_SUITE("unit.message_stream") {
       MessageReader reader;
       CHECK(outcome(reader.wait_for_header(right, patience(), nullptr)) == Condition::corrupt);
     }
-  }
-
-  TEST_CASE("turns: one at a time, and a wait for one ends with a stop") {
-    Turn turn;
-    mp::StopSource source;
-    {
-      const Turn::Holder first(turn, {});
-      auto second = std::async(std::launch::async, [&] { const Turn::Holder holder(turn, source.token()); });
-      source.request_stop();
-      CHECK_THROWS_AS(second.get(), mp::CancelledError);
-      CHECK_THROWS_AS(Turn::Holder(turn, source.token()), mp::CancelledError);
-    }
-    const Turn::Holder free(turn, source.token());  // no wait, no error
-  }
-
-  TEST_CASE("turns: everybody gets one") {
-    Turn turn;
-    int count = 0;
-    std::vector<std::future<void>> all;
-    for (int i = 0; i < 4; ++i)
-      all.push_back(std::async(std::launch::async, [&] {
-        const mp::StopSource source;
-        for (int n = 0; n < 2000; ++n) {
-          const Turn::Holder holder(turn, n % 2 == 0 ? source.token() : mp::StopToken());
-          ++count;
-        }
-      }));
-    for (auto& each : all) each.get();
-    CHECK(count == 8000);
   }
 }
 

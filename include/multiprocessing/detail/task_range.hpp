@@ -12,6 +12,7 @@
 #include <exception>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <ranges>
 #include <tuple>
@@ -52,6 +53,27 @@ using AsArguments =
 template <class Passing>
 using PassedResult = StoredResult<typename Passing::Shape::Result>;
 
+/// Makes failures in the places of tasks that have no result. One is made beforehand: where there is no
+/// memory for another it stands there, so that no task goes without an outcome.
+class FailureMaker {
+ public:
+  [[nodiscard]] std::shared_ptr<const TaskFailure> of(const std::exception_ptr& exception) const noexcept {
+    try {
+      return std::make_shared<TaskFailure>(exception);
+    } catch (...) {
+      return out_of_memory_;
+    }
+  }
+  /// Of the exception that is being handled.
+  [[nodiscard]] std::shared_ptr<const TaskFailure> of_caught() const noexcept {
+    return of(std::current_exception());
+  }
+
+ private:
+  std::shared_ptr<const TaskFailure> out_of_memory_ =
+      std::make_shared<TaskFailure>(std::make_exception_ptr(std::bad_alloc()));
+};
+
 /// Pulls chunks out of an input range. What the range throws is the outcome of the task that is missing, and
 /// the end; what cannot be written is the outcome of that task alone.
 template <class Passing, std::ranges::input_range View>
@@ -88,14 +110,10 @@ class ChunkFeed {
       return true;
     } catch (...) {
       chunk.bytes.shrink_to(before);
-      pending_ = failure();
+      pending_ = failures_.of_caught();
       ended_ = !has_element;
       return false;
     }
-  }
-
-  static std::shared_ptr<const TaskFailure> failure() {
-    return std::make_shared<TaskFailure>(std::current_exception());
   }
 
   /// To the next element; false at the end.
@@ -109,7 +127,7 @@ class ChunkFeed {
       }
       ended_ = *position_ == std::ranges::end(inputs_);
     } catch (...) {
-      pending_ = failure();
+      pending_ = failures_.of_caught();
       ended_ = true;
     }
     return !ended_;
@@ -121,6 +139,7 @@ class ChunkFeed {
   bool begun_ = false;
   bool ended_ = false;
   std::shared_ptr<const TaskFailure> pending_;
+  FailureMaker failures_;
 };
 
 /// Where outcomes come from.
@@ -139,7 +158,7 @@ class OutcomeSource {
 template <class R>
 class StreamedOutcomes final : public OutcomeSource<R> {
  public:
-  explicit StreamedOutcomes(std::unique_ptr<TaskStream> stream) noexcept : stream_(std::move(stream)) {}
+  explicit StreamedOutcomes(std::unique_ptr<TaskStream> stream) : stream_(std::move(stream)) {}
 
   std::optional<Outcome<R>> next(Duration timeout, const StopToken& stop) override {
     if (left_ == 0 && !fetch(timeout, stop)) return std::nullopt;
@@ -154,7 +173,7 @@ class StreamedOutcomes final : public OutcomeSource<R> {
       }
     } catch (...) {
       // Nobody knows where the next one begins: those of this piece fail alike.
-      failure_ = std::make_shared<TaskFailure>(std::current_exception());
+      failure_ = failures_.of_caught();
       return Outcome<R>(index, left_ == 0 ? std::exchange(failure_, nullptr) : failure_);
     }
   }
@@ -177,6 +196,7 @@ class StreamedOutcomes final : public OutcomeSource<R> {
   std::uint64_t index_ = 0;
   std::uint32_t left_ = 0;
   std::shared_ptr<const TaskFailure> failure_;
+  FailureMaker failures_;
 };
 
 }  // namespace detail

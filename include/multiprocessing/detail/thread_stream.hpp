@@ -164,7 +164,7 @@ class ThreadStreamState final : public LazyInputs,
       index = pulled_++;
     }
     if (failure != nullptr) {
-      note(Outcome<R>(index, std::make_shared<TaskFailure>(failure)));
+      note(Outcome<R>(index, failures_.of(failure)));
       return false;
     }
     try {
@@ -192,13 +192,11 @@ class ThreadStreamState final : public LazyInputs,
         const std::lock_guard lock(mutex_);
         ended_ = true;  // as every other input would be, and there may be no end of them
       }
-      return note(Outcome<R>(index, std::make_shared<TaskFailure>(refused)));
+      return note(Outcome<R>(index, failures_.of(refused)));
     }
     if (abandoned_) return;
-    if (stop_.stop_requested())
-      return note(Outcome<R>(index, std::make_shared<TaskFailure>(std::make_exception_ptr(
-                                        CancelledError("the task was not begun: a stop was requested")))));
     try {
+      if (stop_.stop_requested()) throw CancelledError("the task was not begun: a stop was requested");
       if constexpr (std::is_void_v<R>) {
         std::invoke(function_, std::move(value));
         note(Outcome<R>(index, std::monostate()));
@@ -206,7 +204,7 @@ class ThreadStreamState final : public LazyInputs,
         note(Outcome<R>(index, std::invoke(function_, std::move(value))));
       }
     } catch (...) {
-      note(Outcome<R>(index, std::make_shared<TaskFailure>(std::current_exception())));
+      note(Outcome<R>(index, failures_.of_caught()));
     }
   }
 
@@ -225,6 +223,7 @@ class ThreadStreamState final : public LazyInputs,
   F function_;
   std::optional<View> inputs_;
   const bool ordered_;
+  const FailureMaker failures_;
   std::mutex feeding_;  ///< of inputs_ and position_
   std::optional<std::ranges::iterator_t<View>> position_;
   std::mutex mutex_;  ///< of what follows

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <random>
 #include <string>
@@ -82,6 +83,51 @@ class Stopped {
 
  private:
   int pid_;
+};
+
+/// As a function to be preloaded it is more than a channel holds.
+struct Heavy {
+  std::vector<char> ballast;
+  void operator()() const {}
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ballast);
+  }
+};
+
+/// Starts that wait in threads of their own, until each is told to stop.
+class Starters {
+ public:
+  explicit Starters(int count) : sources_(static_cast<std::size_t>(count)) {
+    for (auto& source : sources_)
+      starts_.push_back(std::async(std::launch::async, [this, &source] {
+        auto p = forkserver().Process(one);
+        ++begun_;
+        CHECK_THROWS_AS(p.start(source.token()), mp::CancelledError);
+        CHECK_FALSE(p.pid());
+      }));
+    while (begun_ < count) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);  // most likely the first is at it and the others wait for him
+  }
+  Starters(const Starters&) = delete;
+  Starters& operator=(const Starters&) = delete;
+  ~Starters() {
+    for (auto& source : sources_) source.request_stop();
+  }
+
+  /// The last one first, so that it is not the one that is at it. False if one does not stop by itself.
+  [[nodiscard]] bool each_stops() {
+    for (std::size_t i = starts_.size(); i-- > 0;) {
+      sources_[i].request_stop();
+      if (starts_[i].wait_for(20s) != std::future_status::ready) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::vector<mp::StopSource> sources_;
+  std::atomic<int> begun_{0};
+  std::vector<std::future<void>> starts_;
 };
 
 TEST_SUITE("backend.forkserver") {
@@ -200,6 +246,37 @@ TEST_SUITE("backend.forkserver") {
     later.join();
     CHECK_FALSE(p.pid());
     CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "who waits behind another for a stopped server gives up when told to, and in time") {
+    const int pid = server();
+    {
+      const Stopped stopped(pid);
+      // Errands that nobody fetches fill the channel: the next to send one waits.
+      for (int i = 0; i < 1'000; ++i)
+        CHECK_THROWS_AS(forkserver().run_with_timeout(1ms, one), mp::TimeoutError);
+      Starters starters(4);
+      CHECK_THROWS_AS(forkserver().run_with_timeout(1ms, one), mp::TimeoutError);
+      CHECK(starters.each_stops());
+    }
+    CHECK(forkserver().call(one) == 1);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "who waits for a server that another starts gives up when told to, and in time") {
+    struct Restore {
+      ~Restore() {
+        mp::set_executable("");
+        mp::set_forkserver_preload();
+      }
+    } const restore;
+    mp::set_forkserver_preload(Heavy{std::vector<char>(std::size_t{4} << 20)});
+    mp::set_executable("", {"/bin/sh", "-c", "exec sleep 3600"});  // it never reads what it shall be
+    Starters starters(4);
+    CHECK_THROWS_AS(forkserver().run_with_timeout(1ms, one), mp::TimeoutError);
+    CHECK(starters.each_stops());
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "while a stopped server owes the word of one child, nobody waits for others") {

@@ -55,6 +55,19 @@ void busy_program(mp::Connection line) {
 int handles() { return mp::platform::open_handle_count().value_or(0); }
 
 int own_pid() { return *mp::current_process().pid(); }
+int parent_of_child() { return static_cast<int>(getppid()); }
+
+/// A process that is stopped as long as this lives.
+class Stopped {
+ public:
+  explicit Stopped(pid_t pid) : pid_(pid) { kill(pid_, SIGSTOP); }
+  Stopped(const Stopped&) = delete;
+  Stopped& operator=(const Stopped&) = delete;
+  ~Stopped() { kill(pid_, SIGCONT); }
+
+ private:
+  pid_t pid_;
+};
 
 /// A child of this process that reads no more until it is killed.
 void stop_and_see(pid_t child) {
@@ -149,6 +162,29 @@ TEST_SUITE("backend.pools") {
     for (int i = 0; i < 3; ++i) {
       CHECK_THROWS_AS(pool.apply(die), mp::WorkerDied);
       CHECK(pool.apply(mp::test_support::use_stack, bytes) == first);
+    }
+  }
+
+  TEST_CASE("a pool comes to its end while the server that shall fork its next worker is stopped") {
+    if (!mp::platform::capabilities().exact_sentinels)
+      return mp::test_support::skip("without exact sentinels a child counts as ended when its server has");
+    using End = void (*)(mp::Pool&);
+    const End ends[] = {[](mp::Pool& pool) { pool.terminate(); }, [](mp::Pool& pool) { pool.close(); }};
+    for (const End end : ends) {
+      auto [ours, theirs] = mp::Pipe();
+      mp::Pool pool(
+          2,
+          {.initializer = {[](mp::Connection line) { line_of_worker = new mp::Connection(std::move(line)); },
+                           theirs},
+           .context = "forkserver"});
+      const auto begun = pool.apply_async([] { return pid_and_hang(*line_of_worker); });
+      const pid_t worker = ours.recv<int>();
+      const Stopped stopped(pool.apply(parent_of_child));
+      REQUIRE(kill(worker, SIGKILL) == 0);
+      CHECK_THROWS_AS(begun.get(), mp::WorkerDied);
+      for (int i = 0; i < 100; ++i) CHECK(pool.apply(square, i) == i * i);  // the next one is being started
+      end(pool);
+      CHECK(pool.join(std::chrono::seconds(60)));
     }
   }
 

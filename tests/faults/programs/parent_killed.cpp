@@ -1,9 +1,10 @@
 // ctest: args=--count=10 timeout=300
-// Kills a process that has children and grandchildren, at a random moment, again and again. All of its
-// descendants hold its standard output: when that ends, none is left. Each of them also says who it is, so
-// that those that are left can be counted. Children with keep_running hold another output, and prove that
-// they live on. Exit status 0 if every root grew the family that was asked for and died of the kill, and none
-// was left in any round; --judge-times demands it within a second.
+// Kills a process that has children and grandchildren, and in every other round pools at work by each start
+// method, at a random moment, again and again. All of its descendants hold its standard output: when that
+// ends, none is left. Each of them also says who it is, so that those that are left can be counted. Children
+// with keep_running hold another output, and prove that they live on. Exit status 0 if every root grew the
+// family that was asked for and died of the kill, and none was left in any round; --judge-times demands it
+// within a second.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <algorithm>
@@ -25,9 +26,11 @@ using family::tell;
 
 namespace {
 
+void wait_quietly_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
+
 void wait_for_ever() {
   tell("leaf");
-  mp::connection::wait({mp::parent_process()->sentinel()});
+  wait_quietly_for_ever();
 }
 
 /// Starts a grandchild by each method, and waits.
@@ -41,14 +44,34 @@ void branch() {
   for (auto& child : children) child.join();
 }
 
+void be_busy(int milliseconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  while (std::chrono::steady_clock::now() < end) continue;
+}
+
+constexpr int workers_of_a_pool = 2;
+
+/// Has workers by each method, which are at work until the end: with short tasks and with one that has none.
+void work_with_pools() {
+  std::vector<mp::Pool> pools;
+  for (const auto& method : mp::get_all_start_methods())
+    pools.push_back(
+        mp::get_context(method).Pool(workers_of_a_pool, {.initializer = {[] { tell("worker"); }}}));
+  std::vector<mp::AsyncResult<void>> endless;
+  for (auto& pool : pools) endless.push_back(pool.apply_async(wait_quietly_for_ever));
+  for (;;)
+    for (auto& pool : pools) pool.map(be_busy, std::vector<int>(8, 1), 1);
+}
+
 /// The one that is killed.
-void root() {
+void root(bool with_pools) {
   tell("root");
   std::vector<mp::Process> children;
   for (const auto& method : mp::get_all_start_methods()) {
     children.push_back(mp::get_context(method).Process(branch));
     children.back().start();
   }
+  if (with_pools) work_with_pools();
   for (auto& child : children) child.join();
 }
 
@@ -59,13 +82,15 @@ struct Round {
 };
 
 /// Lets some of the family come into being, then kills its root.
-Round one_round(std::mt19937& random) {
+Round one_round(std::mt19937& random, bool with_pools) {
   mp::SpawnProcess p(
-      mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::null}, root);
+      mp::ProcessOptions{.standard_output = mp::Stdio::pipe, .standard_error = mp::Stdio::null}, root,
+      with_pools);
   p.start();
   Output output(p.standard_output());
   const auto methods = static_cast<std::ptrdiff_t>(mp::get_all_start_methods().size());
-  const auto family = 1 + methods + methods * methods;
+  const auto workers = with_pools ? methods * workers_of_a_pool : 0;
+  const auto family = 1 + methods + methods * methods + workers;
   const auto wanted = std::uniform_int_distribution<std::ptrdiff_t>(0, family)(random);
   Round round;
   round.as_planned = output.reach(wanted);
@@ -127,7 +152,7 @@ int main(int argc, char** argv) {
   int left = 0;
   int astray = 0;
   for (int i = 0; i < count; ++i) {
-    const Round round = one_round(random);
+    const Round round = one_round(random, i % 2 == 1);
     seconds.push_back(round.took.count());
     left += round.left;
     if (!round.as_planned) ++astray;

@@ -10,8 +10,8 @@
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
-#include "connection/turn.hpp"
 #include "contract/channel.hpp"
+#include "support/turn.hpp"
 
 namespace multiprocessing::detail {
 
@@ -61,8 +61,8 @@ class ConnectionState {
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
   std::shared_ptr<platform::Channel> channel_;
-  runtime::Turn sending_;
-  runtime::Turn receiving_;
+  runtime::Turn sending_{"the connection"};
+  runtime::Turn receiving_{"the connection"};
   // Who waited for his turn has the channel already when it is closed, and is not to go on with what another
   // left in the middle. Each belongs to the turn.
   bool sending_broken_ = false;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <multiprocessing/detail/pool_core.hpp>
 #include <multiprocessing/future.hpp>
+#include <multiprocessing/stop_token.hpp>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -99,6 +100,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   struct Deliveries {
     std::vector<Delivery> results;
     std::vector<std::string> log;
+    bool took_frame = false;  ///< a worker may be free, whether or not anybody wants the result
     /// A list: there was no memory to hand out a chunk of it, or to say what became of one.
     std::shared_ptr<runtime::PoolJob> starved;
   };
@@ -140,11 +142,12 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
 
   // Without the mutex.
   void deliver(Deliveries& deliveries);
+  bool ends_job(Delivery& delivery);
   bool collect();
   void fail_first_starved(Deliveries& deliveries);
 
   // Workers.
-  [[nodiscard]] std::shared_ptr<Worker> start_worker();
+  [[nodiscard]] std::shared_ptr<Worker> start_worker(const StopToken& stop);
   void add_worker(const std::shared_ptr<Worker>& worker);
   [[nodiscard]] int missing() const;
   void replace_missing();
@@ -213,6 +216,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   int starting_ = 0;
   int leaving_ = 0;  ///< workers that have ended and whose handles are still open
   bool keeping_up_ = false;
+  StopSource enough_workers_;       ///< no start of a worker is waited for any more
   bool replacing_later_ = false;    ///< a timer will see to it
   bool nobody_replaces_ = false;    ///< there was no timer to be had either
   bool dispatching_later_ = false;  ///< a timer will see to it

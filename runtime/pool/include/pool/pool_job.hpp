@@ -41,11 +41,13 @@ class PoolJob : public std::enable_shared_from_this<PoolJob> {
   virtual bool next(TaskChunk& chunk) = 0;
 
   // Without the pool's mutex, in any thread; they run no function of the user's. What comes after the end is
-  // ignored.
-  virtual void succeeded(std::uint64_t first, std::uint32_t count, std::vector<std::byte> bytes) = 0;
-  virtual void failed(std::uint64_t task, std::shared_ptr<const detail::TaskFailure> failure) = 0;
+  // ignored. True: with this it is over, and whoever waits for it has been told; who called forgets it.
+  [[nodiscard]] virtual bool succeeded(std::uint64_t first, std::uint32_t count,
+                                       std::vector<std::byte> bytes) = 0;
+  [[nodiscard]] virtual bool failed(std::uint64_t task,
+                                    std::shared_ptr<const detail::TaskFailure> failure) = 0;
   /// The failure of all that have no result yet.
-  virtual void abort(std::shared_ptr<const detail::TaskFailure> failure) = 0;
+  virtual bool abort(std::shared_ptr<const detail::TaskFailure> failure) = 0;
   /// Whether a worker was given some of it. The pool's mutex is held.
   [[nodiscard]] virtual bool begun() const noexcept = 0;
   /// As its owner would.

@@ -1,11 +1,14 @@
 // Taking turns.
-#include "connection/turn.hpp"
+#include "support/turn.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <multiprocessing/errors.hpp>
+#include <string>
 
 namespace multiprocessing::runtime {
 
-void Turn::take(const StopToken& stop) {
+void Turn::take(const StopToken& stop, platform::Deadline deadline) {
   {
     const std::scoped_lock lock(mutex_);
     if (!taken_) {
@@ -20,10 +23,15 @@ void Turn::take(const StopToken& stop) {
     free_.notify_all();
   });
   std::unique_lock lock(mutex_);
-  free_.wait(lock, [&] { return !taken_ || stop.stop_requested(); });
-  if (taken_)
-    throw CancelledError(
-        "another thread uses the connection, and waiting was given up: a stop was requested");
+  while (taken_) {
+    if (stop.stop_requested())
+      throw CancelledError(std::string("another thread uses ") + object_ +
+                           ", and waiting was given up: a stop was requested");
+    if (deadline.expired())
+      throw TimeoutError(std::string("another thread used ") + object_ + " for all of the time");
+    constexpr std::chrono::nanoseconds slice = std::chrono::hours(1);
+    free_.wait_for(lock, deadline.is_never() ? slice : std::min(deadline.remaining(), slice));
+  }
   taken_ = true;
 }
 
