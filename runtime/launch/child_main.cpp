@@ -43,8 +43,11 @@ void print_exception(const ExceptionReport& report) {
 }
 
 void send_report(ParentLink& link, FrameKind kind, std::span<const std::byte> body) noexcept {
+  // A large one goes in pieces, and another thread may crash between two of them.
+  platform::hold_crash_reports();
   // A parent that is gone needs no report.
   static_cast<void>(send_frame(link.channel(), kind, body, platform::Deadline::never()));
+  platform::release_crash_reports();
 }
 
 /// The memory to describe an exception that escapes, fetched before, since it may say that there is none.
