@@ -8,6 +8,7 @@
 #include <multiprocessing/freeze_support.hpp>
 #include <multiprocessing/process.hpp>
 #include <span>
+#include <utility>
 
 #include "contract/console.hpp"
 #include "contract/crash.hpp"
@@ -19,6 +20,9 @@
 
 namespace multiprocessing::runtime {
 namespace {
+
+/// A report that nobody reads before its writer has ended; the smallest channels hold 64 KiB.
+constexpr std::size_t longest_unread = 48 * 1024;
 
 std::atomic<bool> own_object_expected{false};
 std::atomic<bool> re_execution_allowed{false};
@@ -66,6 +70,11 @@ class Precaution {
       if (aloud) report.details = {};
       detail::Encoder encoder;
       detail::encode(encoder, report);
+      if (aloud && encoder.bytes().size() > longest_unread) {
+        report = cut_to_fit(std::move(report), longest_unread);
+        encoder.clear();
+        detail::encode(encoder, report);
+      }
       send_report(link, FrameKind::raised, encoder.bytes());
       sent = true;
       flush_standard_streams();  // what the target printed stands before its exception
