@@ -1,24 +1,20 @@
-// The life of one child as its parent sees it: created, started, running, ended, closed.
+// The life of one child as its parent sees it: created, running, ended, closed. Its start: process_start.cpp.
 #include "launch/process_state.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <multiprocessing/freeze_support.hpp>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-#include "check_options.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
-#include "launch/child_main.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
 #include "launch/stream_state.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
-#include "support/log.hpp"
 #include "support/wait.hpp"
 
 namespace multiprocessing::detail {
@@ -45,8 +41,6 @@ std::vector<std::uint32_t> next_lineage() {
 void check_not_stopped(const StopToken& stop) {
   if (stop.stop_requested()) throw_cancelled();
 }
-
-std::string quoted(const std::string& name) { return "process '" + name + "'"; }
 
 }  // namespace
 
@@ -84,7 +78,9 @@ void ProcessState::become_self() noexcept {
 
 // ---- checks; the mutex is held
 
-std::string ProcessState::title() const { return quoted(is_self_ ? runtime::self().name() : name_); }
+std::string ProcessState::title() const {
+  return "process '" + (is_self_ ? runtime::self().name() : name_) + "'";
+}
 
 bool ProcessState::owned() const noexcept { return owner_ == platform::current_pid(); }
 
@@ -111,86 +107,6 @@ void ProcessState::check_may_start(bool in_daemon) const {
   if (in_daemon)
     throw AssertionError(
         "start(): this process is daemonic, and daemonic processes are not allowed to have children");
-}
-
-// ---- start
-
-runtime::ChildSettings ProcessState::settings() const {
-  runtime::ChildSettings settings;
-  {
-    const std::scoped_lock lock(registry_mutex());
-    settings.name = name_;
-    settings.daemon = daemon_;
-    settings.authkey = authkey_;
-  }
-  if (settings.authkey.empty()) settings.authkey = runtime::self().authkey();
-  settings.lineage = lineage_;
-  settings.memory_limit = options_.memory_limit.value_or(0);
-  settings.keep_running = options_.on_parent_death == OnParentDeath::keep_running;
-  const auto log = runtime::log_settings();
-  settings.log_level = static_cast<std::uint8_t>(log.level);
-  settings.log_to_stderr = log.to_stderr;
-  auto executable = runtime::chosen_executable();
-  settings.executable = std::move(executable.path);
-  settings.executable_prefix = std::move(executable.prefix);
-  settings.parent_name = runtime::self().name();
-  return settings;
-}
-
-std::array<platform::StreamBinding, 3> ProcessState::open_streams(InFlight& in_flight) {
-  const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
-  std::array<platform::StreamBinding, 3> bindings;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == Stdio::null) bindings[i].source = platform::StreamBinding::Source::null;
-    if (wanted[i] == Stdio::pipe) bindings[i] = in_flight.open_stream(i);
-  }
-  return bindings;
-}
-
-void ProcessState::start(runtime::Subject& subject, bool wants_result, const StopToken& stop,
-                         platform::Deadline deadline) {
-  if (runtime::exit_rule_is_due()) std::atexit(multiprocessing_at_exit);
-  Registry::instance().look_at_some();
-  const bool in_daemon = runtime::self().daemon();
-  {
-    const std::scoped_lock lock(registry_mutex());
-    check_may_start(in_daemon);
-    phase_ = Phase::starting;
-  }
-  try {
-    if (stop.stop_requested())
-      throw CancelledError("start(): " + quoted(name()) + " was not started: a stop was requested");
-    runtime::check_options(options_);
-    auto& strategy = runtime::strategy_for(with_.method);
-    InFlight in_flight;
-    const auto streams = open_streams(in_flight);
-    runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop, deadline};
-    request.settings.wants_result = wants_result;
-    request.settings.start_method =
-        *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
-    launched(strategy.start(request), in_flight, wants_result);
-    task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
-  } catch (...) {
-    const std::scoped_lock lock(registry_mutex());
-    phase_ = Phase::created;
-    throw;
-  }
-  if (runtime::log_enabled(Level::info))
-    runtime::log(Level::info, "started " + quoted(name()) + ", pid " + std::to_string(pid_));
-}
-
-void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) {
-  const std::scoped_lock lock(registry_mutex());
-  took_record_ = wants_result || in_flight.delivered_;  // without a result a call has failed, in any case
-  Registry::instance().add(shared_from_this());         // first: a child without its channel ends by itself
-  if (wants_result) ++pins_;                            // until done_reading()
-  child_ = std::move(child);
-  control_ = std::move(in_flight.parent_end_);
-  control_open_ = true;
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    if (in_flight.parent_streams_[i]) streams_[i].emplace(std::move(in_flight.parent_streams_[i]));
-  pid_ = child_.pid();
-  phase_ = Phase::running;
 }
 
 // ---- what the child tells, and its end; the mutex is held
