@@ -305,9 +305,13 @@ void ProcessState::send(platform::StopSignal signal, const char* member) {
 }
 
 void ProcessState::request_stop() noexcept {
-  // A child that reads nothing gets no second request: terminate and kill are for that.
+  // Where writes are begun and then waited for (Windows) one that is given no time at all may be taken back
+  // before it is done. But the mutex is held, and hundreds of requests that were not read fill the channel: a
+  // child that reads nothing gets no further one. terminate and kill are for that.
+  constexpr std::chrono::milliseconds time_for_a_word(50);
   if (control_open_)
-    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
+    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {},
+                                          platform::Deadline::after(time_for_a_word)));
 }
 
 void ProcessState::stop(Duration grace, const StopToken& stop) {
