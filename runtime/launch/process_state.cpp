@@ -137,8 +137,9 @@ void ProcessState::note_report(runtime::Frame frame) {
   }
 }
 
-void ProcessState::read_reports() {
-  while (control_open_) switch (reader_.advance(control_)) {
+/// Of a child that runs, a part of a large result at a time: others want the mutex, too.
+void ProcessState::read_reports(std::uint64_t at_most) {
+  while (control_open_) switch (reader_.advance(control_, at_most)) {
       case runtime::FrameReader::State::complete:
         note_report(reader_.take());
         break;
@@ -153,10 +154,11 @@ void ProcessState::read_reports() {
 bool ProcessState::refresh() {
   if (phase_ != Phase::running) return phase_ == Phase::ended || phase_ == Phase::closed;
   if (!owned()) return false;  // a copy of the application's own fork(): the reports are its parent's
-  read_reports();
+  constexpr std::uint64_t at_once = 1 << 20;
+  read_reports(at_once);
   status_ = child_.poll();
   if (!status_) return false;
-  read_reports();  // what it sent between the first look and its end
+  read_reports(~std::uint64_t{0});  // what it had sent by its end: no more than the channel holds
   ended_by_itself_ = status_->kind == platform::ExitStatus::Kind::exited;
   // Nobody can say what its code means.
   if (ended_by_itself_ && !took_record_) status_->kind = platform::ExitStatus::Kind::unknown;

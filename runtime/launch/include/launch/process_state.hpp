@@ -124,7 +124,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool refresh();
   [[nodiscard]] bool only_its_word_is_missing() const noexcept;
   bool settle(platform::Deadline deadline = platform::Deadline::never());
-  void read_reports();
+  void read_reports(std::uint64_t at_most);
   void note_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
