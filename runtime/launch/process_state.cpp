@@ -395,6 +395,11 @@ std::optional<int> ProcessState::pid() {
   return pid_ == 0 ? std::nullopt : std::optional(pid_);
 }
 
+int ProcessState::started_pid() {
+  const std::scoped_lock lock(registry_mutex());
+  return pid_;
+}
+
 std::optional<platform::ExitStatus> ProcessState::exit_status() {
   settle();
   const std::scoped_lock lock(registry_mutex());

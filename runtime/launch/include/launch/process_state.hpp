@@ -82,6 +82,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   /// How it ended; nullopt before. Unknown if it ended by itself and never took what it should run. Answers
   /// for a closed object, too.
   [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
+  /// Its pid once it was started, else 0. Answers for a closed object, too; does not wait.
+  [[nodiscard]] int started_pid();
   /// As exit_reason() after the end. Answers for a closed object, too.
   [[nodiscard]] std::string end_in_words();
   /// What it told, once it has ended; empty before. Answers for a closed object, too.
