@@ -54,6 +54,8 @@ struct State {
   std::array<struct sigaction, fatal_signals.size()> previous = {};
   std::atomic<pthread_t> reporter = {};  // the first thread that crashed
   std::atomic<bool> reported = false;
+  std::atomic<bool> held = false;     // another message is on its way over the output
+  std::atomic<bool> sending = false;  // a report is
   std::array<std::uintptr_t, CrashRecord::frame_capacity + own_frames> addresses = {};
   std::atomic<std::size_t> address_count = 0;
   posix::MachineContext context;  // of the crash
@@ -191,7 +193,9 @@ void begin_report(const siginfo_t& info, const void* context) {
 
 void finish_report() {
   if (state.report.record.frame_count == 0) add_frames(state.context);
-  send_report();
+  state.sending = true;  // before the look: of this thread and one that holds reports one sees the other
+  if (!state.held) send_report();
+  state.sending = false;
   state.reported = true;
 }
 
@@ -325,6 +329,8 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   state.report.record = {};
   state.address_count = 0;
   state.reported = false;
+  state.held = false;
+  state.sending = false;
   state.reporter = pthread_t{};
   state.armed_process = ::getpid();
   if (auto status = provide_stack(); !status) return status;
@@ -338,6 +344,15 @@ void disarm_crash_reports() noexcept {
     if (::sigaction(signal, nullptr, &current) == 0 && is_ours(current)) put_back(signal);
   }
 }
+
+// What another process armed, of which this one is a copy, is not waited for: its threads are not here.
+void hold_crash_reports() noexcept {
+  state.held = true;
+  if (state.armed_process != ::getpid()) return;
+  while (state.sending) ::poll(nullptr, 0, 10);  // ends: a report has little patience
+}
+
+void release_crash_reports() noexcept { state.held = false; }
 
 // Older tables are kept: a handler may be reading one. There is one for each time that libraries came or
 // went.

@@ -12,6 +12,8 @@ Status arm_crash_reports(RawHandle, std::span<const std::byte>) {
 }
 
 void disarm_crash_reports() noexcept {}
+void hold_crash_reports() noexcept {}
+void release_crash_reports() noexcept {}
 void refresh_crash_images() {}
 bool crash_reports_survive_overflow_in_threads() noexcept { return false; }
 std::string describe_crash(const CrashRecord& record) { return "crash " + std::to_string(record.code); }

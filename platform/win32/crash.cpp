@@ -47,6 +47,8 @@ struct Reporter {
   std::array<std::byte, crash_prefix_capacity + sizeof(CrashRecord)> message = {};
   std::atomic<DWORD> thread{0};  ///< the first that crashed
   std::atomic<bool> used{false};
+  std::atomic<bool> held{false};     ///< another message is on its way over the output
+  std::atomic<bool> sending{false};  ///< a report is
   CONTEXT registers = {};
   std::array<std::uintptr_t, CrashRecord::frame_capacity + 1> addresses = {};
   CrashRecord record;
@@ -101,7 +103,9 @@ void add_frames(std::size_t own) noexcept {
 
 void send_report(std::size_t own_frames) noexcept {
   if (reporter.record.frame_count == 0) add_frames(own_frames);
-  write_report();
+  reporter.sending = true;  // before the look: of this thread and one that holds reports one sees the other
+  if (!reporter.held) write_report();
+  reporter.sending = false;
   SetEvent(native(reporter.finished));
 }
 
@@ -180,6 +184,8 @@ Status arm_crash_reports(RawHandle output, std::span<const std::byte> prefix) {
   reporter.addresses = {};
   reporter.thread = 0;
   reporter.used = false;
+  reporter.held = false;
+  reporter.sending = false;
   ResetEvent(native(reporter.finished));
   reserve_stacks();
   if (!reporter.installed) {
@@ -201,6 +207,13 @@ void disarm_crash_reports() noexcept {
   close_handle(std::exchange(reporter.written, no_handle));
   close_handle(std::exchange(reporter.finished, no_handle));
 }
+
+void hold_crash_reports() noexcept {
+  reporter.held = true;
+  while (reporter.sending) Sleep(1);  // ends: a report has little patience
+}
+
+void release_crash_reports() noexcept { reporter.held = false; }
 
 // Older tables are kept: a crash may be reading one. There is one for each library that was loaded.
 void refresh_crash_images() {

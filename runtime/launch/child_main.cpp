@@ -8,6 +8,7 @@
 #include <multiprocessing/freeze_support.hpp>
 #include <multiprocessing/process.hpp>
 #include <span>
+#include <utility>
 
 #include "contract/console.hpp"
 #include "contract/crash.hpp"
@@ -19,6 +20,9 @@
 
 namespace multiprocessing::runtime {
 namespace {
+
+/// A report that nobody reads before its writer has ended; the smallest channels hold 64 KiB.
+constexpr std::size_t longest_unread = 48 * 1024;
 
 std::atomic<bool> own_object_expected{false};
 std::atomic<bool> re_execution_allowed{false};
@@ -43,8 +47,11 @@ void print_exception(const ExceptionReport& report) {
 }
 
 void send_report(ParentLink& link, FrameKind kind, std::span<const std::byte> body) noexcept {
+  // A large one goes in pieces, and another thread may crash between two of them.
+  platform::hold_crash_reports();
   // A parent that is gone needs no report.
   static_cast<void>(send_frame(link.channel(), kind, body, platform::Deadline::never()));
+  platform::release_crash_reports();
 }
 
 /// The memory to describe an exception that escapes, fetched before, since it may say that there is none.
@@ -63,6 +70,11 @@ class Precaution {
       if (aloud) report.details = {};
       detail::Encoder encoder;
       detail::encode(encoder, report);
+      if (aloud && encoder.bytes().size() > longest_unread) {
+        report = cut_to_fit(std::move(report), longest_unread);
+        encoder.clear();
+        detail::encode(encoder, report);
+      }
       send_report(link, FrameKind::raised, encoder.bytes());
       sent = true;
       flush_standard_streams();  // what the target printed stands before its exception

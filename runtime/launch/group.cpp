@@ -1,9 +1,12 @@
 // Spawn groups: many processes that succeed together, or of which the first failure stops the others.
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <multiprocessing/context.hpp>
 #include <multiprocessing/spawn.hpp>
 #include <multiprocessing/wait.hpp>
 #include <utility>
+#include <vector>
 
 #include "launch/process_state.hpp"
 #include "launch/raised.hpp"
@@ -11,22 +14,50 @@
 
 namespace multiprocessing {
 
+/// The group's own view of them: their user may close the objects, or move them to elsewhere.
 struct ProcessContext::State {
+  struct Member {
+    std::size_t position;
+    std::shared_ptr<detail::ProcessState> child;
+  };
+
   std::vector<Process> processes;
-  std::vector<std::size_t> running;  ///< positions of those that have not been seen to end
+  std::vector<int> pids;
+  std::vector<Member> running;  ///< those that have not been seen to end
   Duration grace = infinite;
 
-  [[nodiscard]] std::vector<std::size_t> take_ended();
+  void wait(Duration timeout, StopToken stop) const;
+  [[nodiscard]] std::vector<Member> take_ended();
   void stop_others() noexcept;
-  void check(std::size_t position);
+  void check(const Member& member);
 };
 
+namespace {
+
+/// One that was closed is refused, and has ended.
+bool has_ended(detail::ProcessState& child) try { return !child.is_alive(); } catch (const ValueError&) {
+  return true;
+}
+
+}  // namespace
+
+/// Until one of them has ended.
+void ProcessContext::State::wait(Duration timeout, StopToken stop) const {
+  std::vector<Sentinel> sentinels;
+  for (const auto& member : running) try {
+      sentinels.push_back(member.child->sentinel());
+    } catch (const ValueError&) {
+      timeout = std::chrono::seconds(0);  // it was closed
+    }
+  connection::wait(sentinels, timeout, std::move(stop));
+}
+
 /// Those of `running` that have ended.
-std::vector<std::size_t> ProcessContext::State::take_ended() {
-  std::vector<std::size_t> ended;
-  std::erase_if(running, [&](std::size_t position) {
-    if (processes[position].is_alive()) return false;
-    ended.push_back(position);
+std::vector<ProcessContext::State::Member> ProcessContext::State::take_ended() {
+  std::vector<Member> ended;
+  std::erase_if(running, [&](const Member& member) {
+    if (!has_ended(*member.child)) return false;
+    ended.push_back(member);
     return true;
   });
   return ended;
@@ -37,28 +68,29 @@ void ProcessContext::State::stop_others() noexcept {
   // The failure that is about to be thrown matters more than one of stopping, and one process that cannot be
   // stopped shall not keep the others from it.
   const auto with_each = [this](auto step) {
-    for (const auto position : running) try {
-        step(processes[position]);
+    for (const auto& member : running) try {
+        step(*member.child);
       } catch (...) {
       }
   };
-  with_each([](Process& process) { process.terminate(); });
+  with_each([](detail::ProcessState& child) { child.send(platform::StopSignal::terminate, "terminate"); });
   const auto deadline = runtime::deadline_after(grace);
-  with_each([&](Process& process) {
-    if (!process.join(runtime::remaining(deadline))) process.kill();
+  with_each([&](detail::ProcessState& child) {
+    if (!child.join(deadline, {})) child.send(platform::StopSignal::kill, "kill");
   });
-  with_each([](Process& process) { process.join(); });
+  with_each([](detail::ProcessState& child) { child.join(platform::Deadline::never(), {}); });
   running.clear();
 }
 
 /// Throws if the process failed, after the others were stopped.
-void ProcessContext::State::check(std::size_t position) {
-  auto& child = *detail::ProcessFactory::state_of(processes[position]);
-  if (child.exitcode() == 0 && child.exit_kind() == ExitKind::exited) return;
+void ProcessContext::State::check(const Member& member) {
+  auto& child = *member.child;
+  const auto status = child.exit_status();
+  if (status && status->kind == platform::ExitStatus::Kind::exited && status->code == 0) return;
   stop_others();
-  const int index = static_cast<int>(position);
+  const int index = static_cast<int>(member.position);
   if (const auto raised = child.report().raised)
-    throw runtime::raised_exception(raised, index, child.pid().value_or(0));
+    throw runtime::raised_exception(raised, index, child.started_pid());
   throw runtime::exited_exception(child, index);
 }
 
@@ -80,18 +112,12 @@ bool ProcessContext::join(StopToken stop) {
 bool ProcessContext::join(Duration timeout, StopToken stop) {
   auto& state = usable();
   if (state.running.empty()) return true;
-  std::vector<Sentinel> sentinels;
-  for (const auto position : state.running) sentinels.push_back(state.processes[position].sentinel());
-  connection::wait(sentinels, timeout, std::move(stop));
-  for (const auto position : state.take_ended()) state.check(position);
+  state.wait(timeout, std::move(stop));
+  for (const auto& member : state.take_ended()) state.check(member);
   return state.running.empty();
 }
 
-std::vector<int> ProcessContext::pids() const {
-  std::vector<int> pids;
-  for (const auto& process : usable().processes) pids.push_back(process.pid().value_or(0));
-  return pids;
-}
+std::vector<int> ProcessContext::pids() const { return usable().pids; }
 
 std::vector<Process>& ProcessContext::processes() { return usable().processes; }
 
@@ -104,7 +130,11 @@ void check_group_size(int nprocs) {
 ProcessContext ProcessFactory::group(std::vector<Process> processes, Duration grace) {
   auto state = std::make_unique<ProcessContext::State>();
   state->grace = grace;
-  for (std::size_t i = 0; i < processes.size(); ++i) state->running.push_back(i);
+  for (std::size_t i = 0; i < processes.size(); ++i) {
+    const auto& child =
+        state->running.emplace_back(ProcessContext::State::Member{i, state_of(processes[i])}).child;
+    state->pids.push_back(child->started_pid());
+  }
   state->processes = std::move(processes);
   return ProcessContext(std::move(state));
 }

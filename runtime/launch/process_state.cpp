@@ -1,24 +1,20 @@
-// The life of one child as its parent sees it: created, started, running, ended, closed.
+// The life of one child as its parent sees it: created, running, ended, closed. Its start: process_start.cpp.
 #include "launch/process_state.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <multiprocessing/freeze_support.hpp>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-#include "check_options.hpp"
 #include "contract/system.hpp"
 #include "contract/wait.hpp"
-#include "launch/child_main.hpp"
 #include "launch/registry_mutex.hpp"
 #include "launch/self.hpp"
 #include "launch/stream_state.hpp"
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
-#include "support/log.hpp"
 #include "support/wait.hpp"
 
 namespace multiprocessing::detail {
@@ -45,8 +41,6 @@ std::vector<std::uint32_t> next_lineage() {
 void check_not_stopped(const StopToken& stop) {
   if (stop.stop_requested()) throw_cancelled();
 }
-
-std::string quoted(const std::string& name) { return "process '" + name + "'"; }
 
 }  // namespace
 
@@ -84,7 +78,9 @@ void ProcessState::become_self() noexcept {
 
 // ---- checks; the mutex is held
 
-std::string ProcessState::title() const { return quoted(is_self_ ? runtime::self().name() : name_); }
+std::string ProcessState::title() const {
+  return "process '" + (is_self_ ? runtime::self().name() : name_) + "'";
+}
 
 bool ProcessState::owned() const noexcept { return owner_ == platform::current_pid(); }
 
@@ -111,86 +107,6 @@ void ProcessState::check_may_start(bool in_daemon) const {
   if (in_daemon)
     throw AssertionError(
         "start(): this process is daemonic, and daemonic processes are not allowed to have children");
-}
-
-// ---- start
-
-runtime::ChildSettings ProcessState::settings() const {
-  runtime::ChildSettings settings;
-  {
-    const std::scoped_lock lock(registry_mutex());
-    settings.name = name_;
-    settings.daemon = daemon_;
-    settings.authkey = authkey_;
-  }
-  if (settings.authkey.empty()) settings.authkey = runtime::self().authkey();
-  settings.lineage = lineage_;
-  settings.memory_limit = options_.memory_limit.value_or(0);
-  settings.keep_running = options_.on_parent_death == OnParentDeath::keep_running;
-  const auto log = runtime::log_settings();
-  settings.log_level = static_cast<std::uint8_t>(log.level);
-  settings.log_to_stderr = log.to_stderr;
-  auto executable = runtime::chosen_executable();
-  settings.executable = std::move(executable.path);
-  settings.executable_prefix = std::move(executable.prefix);
-  settings.parent_name = runtime::self().name();
-  return settings;
-}
-
-std::array<platform::StreamBinding, 3> ProcessState::open_streams(InFlight& in_flight) {
-  const std::array wanted = {options_.standard_input, options_.standard_output, options_.standard_error};
-  std::array<platform::StreamBinding, 3> bindings;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == Stdio::null) bindings[i].source = platform::StreamBinding::Source::null;
-    if (wanted[i] == Stdio::pipe) bindings[i] = in_flight.open_stream(i);
-  }
-  return bindings;
-}
-
-void ProcessState::start(runtime::Subject& subject, bool wants_result, const StopToken& stop,
-                         platform::Deadline deadline) {
-  if (runtime::exit_rule_is_due()) std::atexit(multiprocessing_at_exit);
-  Registry::instance().look_at_some();
-  const bool in_daemon = runtime::self().daemon();
-  {
-    const std::scoped_lock lock(registry_mutex());
-    check_may_start(in_daemon);
-    phase_ = Phase::starting;
-  }
-  try {
-    if (stop.stop_requested())
-      throw CancelledError("start(): " + quoted(name()) + " was not started: a stop was requested");
-    runtime::check_options(options_);
-    auto& strategy = runtime::strategy_for(with_.method);
-    InFlight in_flight;
-    const auto streams = open_streams(in_flight);
-    runtime::StartRequest request{settings(), options_, subject, streams, in_flight, stop, deadline};
-    request.settings.wants_result = wants_result;
-    request.settings.start_method =
-        *with_.method != '\0' ? runtime::start_method_in_force() : strategy.name();
-    launched(strategy.start(request), in_flight, wants_result);
-    task_.reset();  // outside of the lock: its arguments are the user's, and so are their destructors
-  } catch (...) {
-    const std::scoped_lock lock(registry_mutex());
-    phase_ = Phase::created;
-    throw;
-  }
-  if (runtime::log_enabled(Level::info))
-    runtime::log(Level::info, "started " + quoted(name()) + ", pid " + std::to_string(pid_));
-}
-
-void ProcessState::launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) {
-  const std::scoped_lock lock(registry_mutex());
-  took_record_ = wants_result || in_flight.delivered_;  // without a result a call has failed, in any case
-  Registry::instance().add(shared_from_this());         // first: a child without its channel ends by itself
-  if (wants_result) ++pins_;                            // until done_reading()
-  child_ = std::move(child);
-  control_ = std::move(in_flight.parent_end_);
-  control_open_ = true;
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    if (in_flight.parent_streams_[i]) streams_[i].emplace(std::move(in_flight.parent_streams_[i]));
-  pid_ = child_.pid();
-  phase_ = Phase::running;
 }
 
 // ---- what the child tells, and its end; the mutex is held
@@ -221,8 +137,9 @@ void ProcessState::note_report(runtime::Frame frame) {
   }
 }
 
-void ProcessState::read_reports() {
-  while (control_open_) switch (reader_.advance(control_)) {
+/// Of a child that runs, a part of a large result at a time: others want the mutex, too.
+void ProcessState::read_reports(std::uint64_t at_most) {
+  while (control_open_) switch (reader_.advance(control_, at_most)) {
       case runtime::FrameReader::State::complete:
         note_report(reader_.take());
         break;
@@ -237,10 +154,11 @@ void ProcessState::read_reports() {
 bool ProcessState::refresh() {
   if (phase_ != Phase::running) return phase_ == Phase::ended || phase_ == Phase::closed;
   if (!owned()) return false;  // a copy of the application's own fork(): the reports are its parent's
-  read_reports();
+  constexpr std::uint64_t at_once = 1 << 20;
+  read_reports(at_once);
   status_ = child_.poll();
   if (!status_) return false;
-  read_reports();  // what it sent between the first look and its end
+  read_reports(~std::uint64_t{0});  // what it had sent by its end: no more than the channel holds
   ended_by_itself_ = status_->kind == platform::ExitStatus::Kind::exited;
   // Nobody can say what its code means.
   if (ended_by_itself_ && !took_record_) status_->kind = platform::ExitStatus::Kind::unknown;
@@ -389,9 +307,13 @@ void ProcessState::send(platform::StopSignal signal, const char* member) {
 }
 
 void ProcessState::request_stop() noexcept {
-  // A child that reads nothing gets no second request: terminate and kill are for that.
+  // Where writes are begun and then waited for (Windows) one that is given no time at all may be taken back
+  // before it is done. But the mutex is held, and hundreds of requests that were not read fill the channel: a
+  // child that reads nothing gets no further one. terminate and kill are for that.
+  constexpr std::chrono::milliseconds time_for_a_word(50);
   if (control_open_)
-    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {}, platform::Deadline::now()));
+    static_cast<void>(runtime::send_frame(control_, runtime::FrameKind::stop, {},
+                                          platform::Deadline::after(time_for_a_word)));
 }
 
 void ProcessState::stop(Duration grace, const StopToken& stop) {
@@ -471,6 +393,11 @@ std::optional<int> ProcessState::pid() {
   const std::scoped_lock lock(registry_mutex());
   check_usable("pid");
   return pid_ == 0 ? std::nullopt : std::optional(pid_);
+}
+
+int ProcessState::started_pid() {
+  const std::scoped_lock lock(registry_mutex());
+  return pid_;
 }
 
 std::optional<platform::ExitStatus> ProcessState::exit_status() {

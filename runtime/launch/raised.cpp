@@ -21,7 +21,7 @@ ProcessRaisedException raised_exception(std::shared_ptr<const ExceptionReport> r
 
 ProcessExitedException exited_exception(detail::ProcessState& child, int index) {
   const auto status = child.exit_status().value_or(platform::ExitStatus{});
-  const int pid = child.pid().value_or(0);
+  const int pid = child.started_pid();
   std::string text = "process " + std::to_string(index) + " (pid " + std::to_string(pid) +
                      ") ended: " + child.end_in_words();
   if (const auto crash = child.report().crash) {

@@ -1,4 +1,5 @@
 // The child's side of the bootstrap record: trusts nothing of it that can be checked.
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <multiprocessing/freeze_support.hpp>
@@ -15,6 +16,10 @@
 
 namespace multiprocessing::runtime {
 namespace {
+
+/// For a few bytes that there is room for: where writes are begun and then waited for (Windows) one that is
+/// given no time at all may be taken back before it is done.
+constexpr std::chrono::seconds time_for_a_word(1);
 
 /// The handles that the parent announced.
 platform::Status receive_handles(ParentLink& link, const Frame& announcement,
@@ -81,7 +86,8 @@ int run_from_record(const std::shared_ptr<ParentLink>& link, bool forked,
     self().become(settings, link, forked);
     // One who waits for a result learns it with that, and is not to be woken before.
     if (!settings.wants_result)
-      static_cast<void>(send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::now()));
+      static_cast<void>(
+          send_frame(link->channel(), FrameKind::running, {}, platform::Deadline::after(time_for_a_word)));
     if (begin) begin();
     apply_setup(settings.setup);
     watch_parent(*link, settings.keep_running);

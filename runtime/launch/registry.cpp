@@ -39,7 +39,7 @@ using runtime::registry_mutex;
 
 struct Registry::State {
   std::vector<std::shared_ptr<ProcessState>> running;
-  std::set<ProcessState*> holding;  ///< all that hold handles of a child, ended ones too
+  std::set<ProcessState*> holding;  ///< those, and all that hold handles of a child that ended, or will soon
   std::set<InFlight*> in_flight;
   std::vector<LetGo> let_go;
   std::size_t next_look = 0;
@@ -57,16 +57,20 @@ Registry& Registry::instance() {
   return instance;
 }
 
-void Registry::add(std::shared_ptr<ProcessState> state) {
-  // Whatever takes memory comes first: it is in all the lists or in none.
+void Registry::reserve(ProcessState* state) {
+  // Whoever holds a handle has a place in each of the lists, whether he runs or not.
+  const std::size_t places = state_->holding.size() + 1;
   auto& running = state_->running;
-  if (running.capacity() == running.size()) running.reserve(2 * (running.size() + 1));
+  if (running.capacity() < places) running.reserve(2 * places);
   // A forked child puts them there and must not need memory for it.
   auto& abandoned = state_->abandoned;
-  const std::size_t needed = abandoned.size() + running.size() + 1;
+  const std::size_t needed = abandoned.size() + places;
   if (abandoned.capacity() < needed) abandoned.reserve(2 * needed);
-  state_->holding.insert(state.get());
-  running.push_back(std::move(state));
+  state_->holding.insert(state);
+}
+
+void Registry::add(std::shared_ptr<ProcessState> state) noexcept {
+  state_->running.push_back(std::move(state));
 }
 
 void Registry::add(InFlight* start) { state_->in_flight.insert(start); }

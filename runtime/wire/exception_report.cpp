@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::size_t longest_message = 16 * 1024;
 constexpr std::size_t longest_trace = 16 * 1024;
+constexpr std::size_t longest_cut_name = 4 * 1024;
 
 /// What is known of an exception that came from another process, for its way to the next one: its class here
 /// is none that anybody should hear of.
@@ -392,6 +393,17 @@ ExceptionReport describe_exception(const std::exception_ptr& exception) {
   } catch (...) {
     return describe_current_exception({});
   }
+}
+
+ExceptionReport cut_to_fit(ExceptionReport report, std::size_t most) {
+  if (report.type_name.size() > longest_cut_name) report.type_name.resize(longest_cut_name);
+  const auto size = [&] {
+    detail::Encoder encoder;
+    detail::encode(encoder, report);
+    return encoder.bytes().size();
+  };
+  while (!report.frames.empty() && size() > most) report.frames.pop_back();
+  return report;
 }
 
 std::exception_ptr rebuild_exception(const ExceptionReport& report, const std::string& trace) {

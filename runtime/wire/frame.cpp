@@ -50,9 +50,10 @@ bool FrameReader::begin_body() noexcept {
   return true;
 }
 
-FrameReader::State FrameReader::advance(platform::Channel& channel) {
+FrameReader::State FrameReader::advance(platform::Channel& channel, std::uint64_t at_most) {
   if (corrupt_) return State::corrupt;
   while (header_filled_ < header_.size() || missing_ > 0) {
+    if (at_most == 0) return State::waiting;
     const bool in_header = header_filled_ < header_.size();
     std::span<std::byte> target = std::span(header_).subspan(header_filled_);
     const std::size_t before = frame_.body.size();
@@ -62,6 +63,7 @@ FrameReader::State FrameReader::advance(platform::Channel& channel) {
     }
     const auto got = channel.read_some(target);
     const std::size_t count = got ? *got : 0;
+    at_most -= std::min<std::uint64_t>(at_most, count);
     if (in_header)
       header_filled_ += count;
     else {

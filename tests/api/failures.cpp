@@ -3,6 +3,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <any>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -22,6 +23,7 @@
 namespace api_failures {
 
 namespace mp = multiprocessing;
+using namespace std::chrono_literals;
 using mp::test_support::with_each_start_method;
 
 struct Bad : std::exception {
@@ -50,6 +52,26 @@ void throw_system_error() {
 void throw_value_error() { throw mp::ValueError("not this value"); }
 [[gnu::noinline]] void crash_here(volatile int* nowhere) { *nowhere = 1; }
 void crash() { crash_here(nullptr); }
+
+/// Its name doubles with each step.
+template <class First, class Second>
+struct Both : std::exception {};
+template <int Depth>
+struct Doubled {
+  using Type = Both<typename Doubled<Depth - 1>::Type, typename Doubled<Depth - 1>::Type>;
+};
+template <>
+struct Doubled<0> {
+  using Type = Bad;
+};
+using LongNamed = Doubled<15>::Type;
+void throw_long_named() { throw LongNamed(); }
+
+[[gnu::noinline]] int throw_from_below(int depth) {
+  if (depth == 0) throw_out_of_range_here(12);
+  return depth == 0 ? 0 : throw_from_below(depth - 1) + depth;
+}
+void throw_deep() { throw_from_below(500); }
 
 std::string text_of(const std::exception_ptr& exception) {
   try {
@@ -143,6 +165,21 @@ TEST_SUITE("api.failures") {
       p.join();
       CHECK(p.exitcode() == 1);
       CHECK_THROWS_AS(std::rethrow_exception(p.exception()), mp::ProcessRaisedException);
+    });
+  }
+
+  TEST_CASE("one whose type has a name of a megabyte does not either, nor one of many frames") {
+    with_each_start_method([](mp::Context& context) {
+      for (auto* const target : {throw_long_named, throw_deep}) {
+        auto p = context.Process(mp::ProcessOptions{.standard_error = mp::Stdio::null}, target);
+        p.start();
+        const bool ended = p.join(20s);
+        if (!ended) p.kill();
+        REQUIRE(ended);
+        CHECK(p.exitcode() == 1);
+        CHECK(text_of(p.exception()).size() > 100);
+      }
+      CHECK_THROWS_AS(context.call(throw_long_named), mp::RemoteError);
     });
   }
 

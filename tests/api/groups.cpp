@@ -35,6 +35,13 @@ void second_crashes(int index) {
   if (index == 1) std::raise(SIGSEGV);
   wait_for_the_end();
 }
+void first_ends_others_wait(int index) {
+  if (index > 0) wait_for_the_end();
+}
+void first_fails_others_wait(int index) {
+  if (index == 0) mp::exit(7);
+  wait_for_the_end();
+}
 void wait_all(int) { wait_for_the_end(); }
 
 mp::StopSource* asked_to_stop = nullptr;
@@ -132,6 +139,42 @@ TEST_SUITE("api.groups") {
     CHECK_THROWS_AS(mp::spawn(wait_after_reading, std::tuple(StopsTheStart()),
                               {.nprocs = 3, .join = false, .stop = meanwhile.token()}),
                     mp::CancelledError);
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "a process that its user closed, or took out of the group, still counts") {
+    auto group = mp::spawn(first_ends_others_wait, {.nprocs = 3, .join = false, .daemon = true});
+    const auto pids = group.pids();
+    group.processes()[0].join();
+    group.processes()[0].close();
+    mp::Process second = std::move(group.processes()[1]);
+    CHECK_FALSE(group.join(0s));
+    CHECK(group.pids() == pids);
+    second.kill();
+    second.join();
+    try {
+      group.join();
+      FAIL("the second was killed");
+    } catch (const mp::ProcessExitedException& exited) {
+      CHECK(exited.error_index() == 1);
+      CHECK(exited.error_pid() == pids[1]);
+    }
+    CHECK(mp::active_children().empty());
+  }
+
+  TEST_CASE("a process that failed and was closed is the group's failure; the others are stopped") {
+    auto group = mp::spawn(first_fails_others_wait, {.nprocs = 3, .join = false, .daemon = true});
+    const auto pids = group.pids();
+    group.processes()[0].join();
+    group.processes()[0].close();
+    try {
+      group.join();
+      FAIL("the failure is thrown");
+    } catch (const mp::ProcessExitedException& exited) {
+      CHECK(exited.error_index() == 0);
+      CHECK(exited.error_pid() == pids[0]);
+      CHECK(exited.exit_code() == 7);
+    }
     CHECK(mp::active_children().empty());
   }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test_support/start_methods.hpp"
@@ -61,6 +62,31 @@ int use_of_parents_object(mp::Process* process) {
     return 0;
   }
   return 1;
+}
+
+struct ParentFacts {
+  int pid = 0;
+  std::string name;
+  bool alive = false;
+};
+
+ParentFacts facts_of_parent() {
+  const auto parent = mp::parent_process();
+  return {parent->pid(), parent->name(), parent->is_alive()};
+}
+
+void tell_of_parent(mp::Connection line) {
+  line.send(facts_of_parent());
+  mp::parent_process()->join();
+  line.send(facts_of_parent());
+}
+
+void leave_a_child(std::string method, mp::Connection line) {
+  mp::ProcessOptions options;
+  options.on_parent_death = mp::OnParentDeath::keep_running;
+  auto p = mp::get_context(method).Process(std::move(options), tell_of_parent, std::move(line));
+  p.start();
+  mp::connection::wait({mp::parent_process()->sentinel()});
 }
 
 TEST_SUITE("api.identity") {
@@ -131,6 +157,25 @@ TEST_SUITE("api.identity") {
     p.start();
     p.join();
     CHECK(p.exitcode() == 0);
+  }
+
+  TEST_CASE("of a parent that is gone the name and the pid are kept, and that it is gone") {
+    with_each_start_method([](mp::Context& context) {
+      auto [ours, theirs] = mp::Pipe();
+      mp::SpawnProcess parent(mp::ProcessOptions{.name = "short-lived"}, leave_a_child,
+                              context.get_start_method(), std::move(theirs));
+      parent.start();
+      const auto before = ours.recv<ParentFacts>();
+      CHECK(before.pid == parent.pid());
+      CHECK(before.name == "short-lived");
+      CHECK(before.alive);
+      parent.kill();
+      parent.join();
+      const auto after = ours.recv<ParentFacts>();
+      CHECK(after.pid == before.pid);
+      CHECK(after.name == "short-lived");
+      CHECK_FALSE(after.alive);
+    });
   }
 
   TEST_CASE("a forked child may not use its parent's process objects") {

@@ -18,6 +18,7 @@
 #include "test_support/listener.hpp"
 #include "test_support/messages.hpp"
 #include "test_support/results.hpp"
+#include "test_support/watchdog.hpp"
 
 namespace multiprocessing::platform::crash_tests {
 
@@ -84,6 +85,15 @@ const ChildFunction crash("crash", [](ChildContext& context) {
   return 0;
 });
 
+const ChildFunction crash_while_held("crash_while_held", [](ChildContext& context) {
+  must(arm_crash_reports(context.channel.get(), test_support::bytes_of(prefix)));
+  hold_crash_reports();
+  if (context.arguments.at(0) == "released") release_crash_reports();
+  must(context.channel.write_all(test_support::bytes_of("message"), patience()));
+  crash_by("thread");
+  return 0;
+});
+
 // The same crash without anybody who reports it.
 const ChildFunction crash_unreported("crash_unreported", [](ChildContext& context) {
   crash_by(context.arguments.at(0));
@@ -146,6 +156,19 @@ TEST_SUITE("contract.crash") {
 
   TEST_CASE_FIXTURE(LeakCheck, "a disarmed process says nothing and dies the same") {
     CHECK(report_of("write", "disarmed").empty());
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "while another message is written no report comes into it") {
+    Child silent = start(crash_unreported, {"thread"});
+    const ExitStatus expected = silent.join();
+    Child holding = start(crash_while_held, {"held"});
+    CHECK(read_to_end(holding.channel) == "message");
+    CHECK(holding.join() == expected);
+    Child released = start(crash_while_held, {"released"});
+    const std::string bytes = read_to_end(released.channel);
+    REQUIRE(bytes.starts_with("message"));
+    check_invalid_write(record_in(bytes.substr(7)));
+    CHECK(released.join() == expected);
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "abort is reported where processes have signals") {

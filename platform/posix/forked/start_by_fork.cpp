@@ -3,7 +3,8 @@
 // means that the program was loaded, a StartReport that it was not.
 // While it lasts no other fork of this library comes between, because that child would hold the pipe open.
 // What the application forks itself in another thread does hold it: therefore the wait for the end of file
-// looks now and then whether the child has become a program, or is none any more.
+// looks now and then whether the child has become a program, or is none any more. Where nothing tells, as
+// without /proc, it is taken for one after a few seconds: an error would have been reported long before.
 // Manual pages: fork(2), pipe(2), poll(2), waitid(2).
 #include <cerrno>
 
@@ -27,12 +28,19 @@ int fork_child(ChildSide& side) noexcept {
 }
 
 constexpr int look_after_ms = 50;  // a program is loaded long before
+constexpr int most_blind_looks = 100;
 
 bool has_ended(int pid) noexcept {
   siginfo_t info{};
   const auto id = static_cast<id_t>(pid);
   const int result = retried([&] { return ::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT); });
   return result != 0 || info.si_pid != 0;
+}
+
+/// Whether the system tells more of a process than that it is there.
+bool processes_are_known() noexcept {
+  const auto self = look_up_process(::getpid());
+  return self && self->start_time != 0;
 }
 
 bool is_readable(int fd, int timeout_ms) noexcept {
@@ -42,8 +50,9 @@ bool is_readable(int fd, int timeout_ms) noexcept {
 
 // The report, if there is one. Without: the program was loaded, as far as anybody can tell.
 std::optional<StartReport> read_report(int fd, int pid) noexcept {
-  while (!is_readable(fd, look_after_ms)) {
-    const bool settled = has_executed(pid) || has_ended(pid);
+  for (int looks = 1; !is_readable(fd, look_after_ms); ++looks) {
+    const bool settled =
+        has_executed(pid) || has_ended(pid) || (looks >= most_blind_looks && !processes_are_known());
     // Asked once more: a child reports before it ends.
     if (settled && !is_readable(fd, 0)) return std::nullopt;
   }

@@ -71,6 +71,13 @@ inline constexpr std::size_t crash_prefix_capacity = 32;
 /// Puts the handlers that were there before back, where they are still ours. Not thread-safe.
 void disarm_crash_reports() noexcept;
 
+/// From now until release_crash_reports() a crash is not reported: around a message that this process writes
+/// to the same output itself, in as many pieces as it takes. A record between two of them would be read as a
+/// part of the message; that the stream ends within it says that the process died. Waits for a report that is
+/// being written. For one thread at a time, and not to be nested.
+void hold_crash_reports() noexcept;
+void release_crash_reports() noexcept;
+
 /// Brings the table of images up to date after libraries were loaded: frames in images that it does not
 /// know are reported as bare addresses. Thread-safe.
 void refresh_crash_images();

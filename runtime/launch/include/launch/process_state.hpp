@@ -82,6 +82,8 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   /// How it ended; nullopt before. Unknown if it ended by itself and never took what it should run. Answers
   /// for a closed object, too.
   [[nodiscard]] std::optional<platform::ExitStatus> exit_status();
+  /// Its pid once it was started, else 0. Answers for a closed object, too; does not wait.
+  [[nodiscard]] int started_pid();
   /// As exit_reason() after the end. Answers for a closed object, too.
   [[nodiscard]] std::string end_in_words();
   /// What it told, once it has ended; empty before. Answers for a closed object, too.
@@ -119,11 +121,12 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void check_may_start(bool in_daemon) const;
   [[nodiscard]] runtime::ChildSettings settings() const;
   [[nodiscard]] std::array<platform::StreamBinding, 3> open_streams(InFlight& in_flight);
-  void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result);
+  void launched(platform::ChildProcess child, InFlight& in_flight, bool wants_result) noexcept;
+  void log_start() const noexcept;
   bool refresh();
   [[nodiscard]] bool only_its_word_is_missing() const noexcept;
   bool settle(platform::Deadline deadline = platform::Deadline::never());
-  void read_reports();
+  void read_reports(std::uint64_t at_most);
   void note_report(runtime::Frame frame);
   void request_stop() noexcept;
   void release_handles() noexcept;
@@ -244,7 +247,10 @@ class Registry {
   friend class InFlight;
   Registry();
   // The mutex is held.
-  void add(std::shared_ptr<ProcessState> state);
+  /// Of one that is about to start: from then on add() takes no memory, and a child can always be noted.
+  void reserve(ProcessState* state);
+  void add(std::shared_ptr<ProcessState> state) noexcept;
+  /// From those that run; one that does not loses its place.
   void remove(ProcessState* state) noexcept;
   void add(InFlight* start);
   void remove(InFlight* start) noexcept;

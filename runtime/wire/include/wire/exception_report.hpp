@@ -31,7 +31,7 @@ struct ExceptionDetails {
 
 /// Written by the child, read by the parent. An aggregate: it travels field by field.
 struct ExceptionReport {
-  std::string type_name;         ///< as in source
+  std::string type_name;         ///< as in source; of any length, since templates may be nested
   std::string message;           ///< what(); cut at 16 KiB; empty if it is not a std::exception
   std::uint32_t known_type = 0;  ///< which type of the table can be thrown again; 0: none
   std::int32_t error_code = 0;   ///< of a std::system_error and its like
@@ -54,6 +54,10 @@ struct ExceptionReport {
 [[nodiscard]] ExceptionReport describe_current_exception(const platform::ThrowTrace& trace);
 /// The report of a failure that is described here, as if `type_name` had been thrown without a trace.
 [[nodiscard]] ExceptionReport describe_exception(const std::exception_ptr& exception);
+
+/// The report in no more than `most` bytes once it is encoded, which are 40 KiB at least: the type's name is
+/// cut, and so many of the outermost frames are left out. It has to be without details.
+[[nodiscard]] ExceptionReport cut_to_fit(ExceptionReport report, std::size_t most);
 
 /// The exception again: with its own type if that is the standard library's or ours — a RemoteError with
 /// the stack trace nested in it — else as RemoteError. `trace` is the rendered stack of report.frames.

@@ -52,7 +52,9 @@ class FrameReader {
   };
 
   /// Reads what has arrived, up to one whole frame; never waits. Errors of the channel count as `ended`.
-  State advance(platform::Channel& channel);
+  /// Whoever writes as fast as it is read could keep it for long: after about `at_most` bytes it says
+  /// `waiting`, too. The channel is still readable then.
+  State advance(platform::Channel& channel, std::uint64_t at_most = ~std::uint64_t{0});
   /// The frame that advance() reported as complete.
   [[nodiscard]] Frame take();
 

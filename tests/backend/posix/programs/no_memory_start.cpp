@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <string_view>
 #include <thread>
 
 #include <sys/wait.h>
@@ -38,6 +39,13 @@ bool mp::test_support::is_refused(std::size_t) noexcept {
 namespace {
 
 void end() {}
+/// Ends neither with its parent nor with the channel to it.
+void stay() {
+  ::alarm(200);  // but one that was lost shall not outlive the test for long
+  for (;;) ::pause();
+}
+
+bool told_wrongly = false;  ///< a start threw, and there is a child all the same
 
 /// Whether the start was refused.
 bool start(mp::Process& p, long planned) {
@@ -47,6 +55,7 @@ bool start(mp::Process& p, long planned) {
     p.start();
   } catch (const std::bad_alloc&) {
     refused = true;
+    told_wrongly = told_wrongly || p.pid();
   }
   refused = refused || met < 0;
   met = any_number;
@@ -71,10 +80,12 @@ bool all_are_reaped() {
 }
 
 /// How often memory was refused, or -1 if something went wrong.
-int refuse_each(mp::Context& context) {
+int refuse_each(mp::Context& context, mp::OnParentDeath then) {
+  const bool stays = then == mp::OnParentDeath::keep_running;
   for (int planned = 0;; ++planned) {
-    auto p = context.Process(end);
+    auto p = context.Process(mp::ProcessOptions{.on_parent_death = then}, stays ? stay : end);
     const bool refused = start(p, planned);
+    if (p.pid() && stays) p.kill();
     if (p.pid()) p.join();
     if (!mp::active_children().empty()) return -1;
     if (!refused) return planned;
@@ -86,17 +97,21 @@ int refuse_each(mp::Context& context) {
 int main(int argc, char** argv) {
   mp::freeze_support(argc, argv);
   here = ::getpid();
+  mp::get_logger().set_level(mp::Level::info);
+  mp::set_log_sink([](mp::Level, std::string_view) {});
   bool good = true;
-  for (const char* method : {"spawn", "fork"}) {
-    auto& context = mp::get_context(method);
-    auto first = context.Process(end);  // what is made once is there
-    first.start();
-    first.join();
-    const int refused = refuse_each(context);
-    const bool reaped = all_are_reaped();
-    std::printf("%s: %d refusals, %s\n", method, refused, reaped ? "nothing left" : "children left");
-    good = good && refused > 0 && reaped;
-  }
+  for (const char* method : {"spawn", "fork"})
+    for (const auto then : {mp::OnParentDeath::end, mp::OnParentDeath::keep_running}) {
+      auto& context = mp::get_context(method);
+      auto first = context.Process(end);  // what is made once is there
+      first.start();
+      first.join();
+      const int refused = refuse_each(context, then);
+      const bool reaped = all_are_reaped();
+      std::printf("%s: %d refusals, %s%s\n", method, refused, reaped ? "nothing left" : "children left",
+                  told_wrongly ? ", and a start that failed has a child" : "");
+      good = good && refused > 0 && reaped && !told_wrongly;
+    }
   return mp::test_support::verdict(good ? 0 : 1);
 }
 
