@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
@@ -20,9 +21,9 @@ class ConnectionState {
   /// Who is at the other end. A stranger may know Python's framing and nothing of ours: handles travel
   /// between ends that know each other.
   enum class Peer : unsigned char { ours, stranger };
-  /// With keys every message is sealed.
+  /// With keys every message is sealed. `address`: the peer's, for the text of errors; empty if it has none.
   ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
-                  std::optional<runtime::SealKeys> keys = {});
+                  std::optional<runtime::SealKeys> keys = {}, std::string address = {});
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
 
@@ -47,6 +48,8 @@ class ConnectionState {
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
   [[noreturn]] void fail_to_receive(const platform::Channel& channel, const platform::Error& error);
+  /// Receives no more: what came is nothing that the peer could have meant.
+  [[noreturn]] void refuse_to_read(const char* what_came);
   [[nodiscard]] const char* how_it_ended(const platform::Channel& channel) const noexcept;
   void break_sending() noexcept;
   void break_receiving() noexcept;
@@ -58,6 +61,7 @@ class ConnectionState {
   const bool readable_;
   const bool writable_;
   const Peer peer_;
+  const std::string address_;
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
   std::shared_ptr<platform::Channel> channel_;
