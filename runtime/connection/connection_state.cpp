@@ -82,6 +82,11 @@ void ConnectionState::break_receiving() noexcept {
   close();
 }
 
+void ConnectionState::share_stream() noexcept {
+  auto known = Peer::ours;
+  peer_.compare_exchange_strong(known, Peer::shared);
+}
+
 std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
   auto open = channel();
   if (!readable_) refuse(std::errc::bad_file_descriptor, "the connection is write-only");
@@ -116,7 +121,7 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     throw SerializationError("a message holds " + std::to_string(handles.size()) +
                              " handles, and no more than " + std::to_string(runtime::most_handles) +
                              " can travel");
-  if (!handles.empty() && (peer_ == Peer::stranger || !platform::carries_handles(*open)))
+  if (!handles.empty() && (peer_ != Peer::ours || !platform::carries_handles(*open)))
     refuse(std::errc::not_supported,
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);

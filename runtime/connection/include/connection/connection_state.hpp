@@ -3,6 +3,7 @@
 
 #include <multiprocessing/connection.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,9 @@ namespace multiprocessing::detail {
 class ConnectionState {
  public:
   /// Who is at the other end. A stranger may know Python's framing and nothing of ours: handles travel
-  /// between ends that know each other.
-  enum class Peer : unsigned char { ours, stranger };
+  /// between ends that know each other. `shared`: one of ours, whose stream somebody else may use as well,
+  /// since he was given the native handle; it gets nothing but Python's framing from us.
+  enum class Peer : std::uint8_t { ours, shared, stranger };
   /// With keys every message is sealed. `address`: the peer's, for the text of errors; empty if it has none.
   ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
                   std::optional<runtime::SealKeys> keys = {}, std::string address = {});
@@ -37,6 +39,8 @@ class ConnectionState {
   /// Whether it is bound to this process: another could not go on counting its messages.
   [[nodiscard]] bool sealed() const noexcept { return seal_.has_value(); }
   [[nodiscard]] Peer peer() const noexcept { return peer_; }
+  /// The native handle is given away.
+  void share_stream() noexcept;
   [[nodiscard]] bool readable() const noexcept { return readable_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   /// Tells it from a later one with the same handle.
@@ -60,7 +64,7 @@ class ConnectionState {
 
   const bool readable_;
   const bool writable_;
-  const Peer peer_;
+  std::atomic<Peer> peer_;
   const std::string address_;
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
