@@ -8,7 +8,12 @@
 //       print(connection.recv_bytes().decode())
 #include <multiprocessing/multiprocessing.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
 #include <iostream>
+#include <list>
 #include <map>
 #include <sstream>
 #include <string>
@@ -16,6 +21,9 @@
 #include <vector>
 
 namespace mp = multiprocessing;
+
+constexpr std::size_t longest_request = 64 * 1024 * 1024;
+constexpr std::chrono::seconds time_for_a_message(20);
 
 std::vector<std::byte> key() {
   const auto bytes = mp::ByteView("our secret").span();
@@ -36,33 +44,61 @@ std::string count_words(const std::string& text) {
   return out.str();
 }
 
-/// Answers one client until it leaves. False if it said that all is over. Each request is answered in a
-/// worker, so that one that goes wrong is an answer as well.
-bool serve_client(mp::Connection client, mp::Pool& pool) {
+/// What a worker makes of the request. What goes wrong there is an answer as well.
+std::string answer(const std::string& request, mp::Pool& pool) {
   try {
-    for (;;) {
-      const std::string request = to_text(client.recv_bytes());
-      if (request == "bye") return false;
-      try {
-        client.send_bytes(pool.apply(count_words, request));
-      } catch (const mp::WorkerDied& died) {
-        client.send_bytes("error: " + died.reason());
-      }
-    }
+    return pool.apply(count_words, request);
+  } catch (const mp::WorkerDied& died) {
+    return "error: " + died.reason();
+  } catch (const std::exception& error) {
+    return std::string("error: ") + error.what();
+  }
+}
+
+/// Answers the request that has come; closes the connection of a client that has left, sends nonsense, or
+/// stops in the middle. False if it said that all is over.
+bool serve_client(mp::Connection& client, mp::Pool& pool) {
+  try {
+    const std::string request =
+        to_text(client.recv_bytes(longest_request, mp::TimeLimit(time_for_a_message).token()));
+    if (request == "bye") return false;
+    const std::string text = answer(request, pool);
+    client.send_bytes(text, 0, {}, mp::TimeLimit(time_for_a_message).token());
   } catch (const mp::EOFError&) {
-  } catch (const mp::ConnectionError& error) {
+    client.close();
+  } catch (const mp::CancelledError&) {
+    client.close();
+  } catch (const mp::OSError& error) {
     std::cerr << "a client: " << error.what() << std::endl;
+    client.close();
   }
   return true;
 }
 
+void take_in(mp::Listener& listener, std::list<mp::Connection>& clients) {
+  try {
+    clients.push_back(listener.accept());
+  } catch (const mp::AuthenticationError& error) {
+    std::cerr << "a client: " << error.what() << std::endl;
+  } catch (const mp::OSError& error) {  // no descriptors, say: there will be some again
+    std::cerr << "nobody is let in: " << error.what() << std::endl;
+  }
+}
+
+/// One request after the other, of whoever has one: who is silent holds up nobody.
 void serve(mp::Listener& listener) {
   mp::Pool pool(1);
-  for (bool open = true; open;) try {
-      open = serve_client(listener.accept(), pool);
-    } catch (const mp::AuthenticationError& error) {
-      std::cerr << "a client: " << error.what() << std::endl;
-    }
+  std::list<mp::Connection> clients;
+  for (bool open = true; open;) {
+    std::vector<mp::Waitable> all = {listener};
+    all.insert(all.end(), clients.begin(), clients.end());
+    const auto ready = mp::connection::wait(all);
+    const auto is_ready = [&](const mp::Waitable& one) { return std::ranges::count(ready, one) != 0; };
+    for (auto& client : clients)
+      if (open && is_ready(client)) open = serve_client(client, pool);
+    if (open && is_ready(listener)) take_in(listener, clients);
+    clients.remove_if([](const mp::Connection& client) { return client.closed(); });
+  }
 }
 
 /// What a client in C++ looks like.

@@ -144,7 +144,9 @@ class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
   [[nodiscard]] bool closed() const noexcept;
   [[nodiscard]] bool readable() const;
   [[nodiscard]] bool writable() const;
-  /// Stays ours. Throws OSError when closed.
+  /// Stays ours. Whoever has it may use the stream beside us, and knows Python's framing at most: from now on
+  /// send() of a handle is an OSError here and in copies made later. For waiting alone there is Waitable.
+  /// Throws OSError when closed.
   [[nodiscard]] NativeHandle fileno() const;
   /// For connection::wait. Throws OSError when closed.
   operator Waitable() const;

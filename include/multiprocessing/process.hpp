@@ -95,7 +95,9 @@ class MULTIPROCESSING_EXPORT Process {
   /// Neither waits nor kills: a child that runs stays in active_children().
   virtual ~Process();
 
-  /// Calls the target. A subclass overrides it; the child calls it. Python: `run`.
+  /// Calls the target. A subclass overrides it; the child calls it. Called before start() it gives the target
+  /// copies of the arguments, but those of a ForkProcess itself, since they may be of a kind that has none:
+  /// what a target takes out of them is missing in a later start(). Python: `run`.
   virtual void run();
 
   /// Starts the child. Throws AssertionError (started before; a daemonic process may have no children),

@@ -1,7 +1,8 @@
 // One thread in a boost::asio::io_context. A handle is watched by a windows::object_handle on a duplicate of
 // it, because Asio closes what it is given; the system's thread pool does the waiting, so any number can be
 // watched. Entries live in a map under a lock; a completion looks itself up there by number, so that what was
-// cancelled finds nothing and does nothing, even if its completion was under way.
+// cancelled finds nothing and does nothing, even if its completion was under way. Where the thread pool has
+// nothing left to wait with, the loop looks for itself, now and then, until it has.
 #include "contract/event_loop.hpp"
 
 #include "win32.hpp"
@@ -31,9 +32,16 @@ namespace {
 
 namespace asio = boost::asio;
 
+// Between two looks at a handle that the system does not wait for.
+constexpr std::chrono::milliseconds time_to_rest{20};
+
 class AsioLoop final : public EventLoop {
  public:
-  AsioLoop() : work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
+  AsioLoop() : work_(asio::make_work_guard(context_)) {
+    // Asio makes what all timers share with the first one: here, where a failure is reported.
+    const asio::steady_timer first(context_);
+    thread_ = std::thread([this] { context_.run(); });
+  }
   AsioLoop(const AsioLoop&) = delete;
   AsioLoop& operator=(const AsioLoop&) = delete;
   ~AsioLoop() override {
@@ -55,9 +63,11 @@ class AsioLoop final : public EventLoop {
  private:
   /// A watch or a timer. `call` says whether it goes on.
   struct Entry {
+    explicit Entry(asio::io_context& context) : timer(context) {}
+
     std::function<bool()> call;
-    std::optional<asio::windows::object_handle> handle;
-    std::optional<asio::steady_timer> timer;
+    std::optional<asio::windows::object_handle> handle;  ///< of a watch
+    asio::steady_timer timer;                            ///< a watch rests by it
     Deadline deadline = Deadline::never();
     std::shared_ptr<HandlerMemory> memory = std::make_shared<HandlerMemory>();
   };
@@ -65,10 +75,13 @@ class AsioLoop final : public EventLoop {
 
   Id insert(std::shared_ptr<Entry> entry);
   void begin_wait(Id id, Entry& entry);
+  void begin_rest(Id id, Entry& entry);
+  void wait_again(Id id, Entry& entry, bool rests) noexcept;
   void on_ready(Id id, const boost::system::error_code& error);
   void on_due(Id id, const boost::system::error_code& error);
+  void on_rested(Id id);
   std::shared_ptr<Entry> begin_call(Id id);
-  void end_call(Id id, bool again);
+  void end_call(Id id, bool again, bool rests = false);
 
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -85,7 +98,7 @@ Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> re
   if (const auto fault = fault_point(Call::event_loop_watch)) return *fault;
   if (!is_kernel_handle(handle)) return mistake("EventLoop::watch");
   const HANDLE self = GetCurrentProcess();
-  auto entry = std::make_shared<Entry>();
+  auto entry = std::make_shared<Entry>(context_);
   HANDLE copy = nullptr;
   if (!DuplicateHandle(self, native(handle), self, &copy, SYNCHRONIZE, FALSE, 0))
     return last_error("DuplicateHandle");
@@ -98,13 +111,12 @@ Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> re
 
 Result<EventLoop::Id> AsioLoop::at(Deadline deadline, std::function<void()> due) try {
   if (const auto fault = fault_point(Call::event_loop_at)) return *fault;
-  auto entry = std::make_shared<Entry>();
+  auto entry = std::make_shared<Entry>(context_);
   entry->call = [due = std::move(due)] {
     due();
     return false;
   };
   entry->deadline = deadline;
-  entry->timer.emplace(context_);
   return insert(std::move(entry));
 } catch (const std::bad_alloc&) {
   return Error{Condition::out_of_memory, ERROR_NOT_ENOUGH_MEMORY, "EventLoop::at"};
@@ -129,11 +141,28 @@ void AsioLoop::begin_wait(Id id, Entry& entry) {
     entry.handle->async_wait(asio::bind_allocator(
         memory, [this, id](const boost::system::error_code& error) { on_ready(id, error); }));
   } else if (!entry.deadline.is_never()) {
-    entry.timer->expires_after(
+    entry.timer.expires_after(
         std::chrono::duration_cast<asio::steady_timer::duration>(entry.deadline.remaining()));
-    entry.timer->async_wait(asio::bind_allocator(
+    entry.timer.async_wait(asio::bind_allocator(
         memory, [this, id](const boost::system::error_code& error) { on_due(id, error); }));
   }
+}
+
+void AsioLoop::begin_rest(Id id, Entry& entry) {
+  entry.timer.expires_after(time_to_rest);
+  entry.timer.async_wait(asio::bind_allocator(HandlerAllocator<std::byte>(entry.memory),
+                                              [this, id](const boost::system::error_code& error) {
+                                                if (!error) on_rested(id);
+                                              }));
+}
+
+// Nobody could be told of a failure: without the memory for one more timer the loop comes back at once, for
+// which the entry has all it takes.
+void AsioLoop::wait_again(Id id, Entry& entry, bool rests) noexcept try {
+  rests ? begin_rest(id, entry) : begin_wait(id, entry);
+} catch (...) {
+  asio::post(context_,
+             asio::bind_allocator(HandlerAllocator<std::byte>(entry.memory), [this, id] { on_rested(id); }));
 }
 
 void AsioLoop::cancel(Id id) noexcept {
@@ -157,8 +186,12 @@ void AsioLoop::on_ready(Id id, const boost::system::error_code& error) {
   const std::lock_guard gate(gate_);
   if (error == asio::error::operation_aborted) return;
   const auto entry = begin_call(id);
-  // A handle that cannot be waited on ends its watch: nothing would ever make it ready.
-  if (entry) end_call(id, !error && entry->call());
+  if (!entry) return;
+  if (!error) return end_call(id, entry->call());
+  // The system has nothing to wait with. What cannot even be looked at counts as ready: whoever uses it
+  // learns why.
+  const bool ready = WaitForSingleObject(entry->handle->native_handle(), 0) != WAIT_TIMEOUT;
+  end_call(id, !ready || entry->call(), true);
 }
 
 void AsioLoop::on_due(Id id, const boost::system::error_code& error) {
@@ -166,6 +199,12 @@ void AsioLoop::on_due(Id id, const boost::system::error_code& error) {
   if (error) return;
   const auto entry = begin_call(id);
   if (entry) end_call(id, entry->deadline.expired() ? entry->call() : true);
+}
+
+void AsioLoop::on_rested(Id id) {
+  const std::lock_guard gate(gate_);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(id); found != entries_.end()) wait_again(id, *found->second, false);
 }
 
 std::shared_ptr<AsioLoop::Entry> AsioLoop::begin_call(Id id) {
@@ -176,12 +215,12 @@ std::shared_ptr<AsioLoop::Entry> AsioLoop::begin_call(Id id) {
   return found->second;
 }
 
-void AsioLoop::end_call(Id id, bool again) {
+void AsioLoop::end_call(Id id, bool again, bool rests) {
   const std::lock_guard lock(mutex_);
   running_.reset();
   if (const auto found = entries_.find(id); found != entries_.end()) {
     if (again) {
-      begin_wait(id, *found->second);
+      wait_again(id, *found->second, rests);
     } else {
       entries_.erase(found);
     }
@@ -199,6 +238,8 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create() {
     return error_of(static_cast<DWORD>(error.code().value()), "io_context");
   } catch (const std::system_error& error) {
     return Error{Condition::out_of_processes, error.code().value(), "std::thread"};
+  } catch (const std::bad_alloc&) {
+    return Error{Condition::out_of_memory, ERROR_NOT_ENOUGH_MEMORY, "EventLoop::create"};
   }
 }
 

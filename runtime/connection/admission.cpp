@@ -36,6 +36,12 @@ bool is_ours(const platform::Error& failure) noexcept {
          failure.condition != Condition::cancelled;
 }
 
+/// For the end of an error or a record; empty where the peer has no name, as over unix sockets.
+std::string in_brackets(const platform::Endpoint& peer) {
+  if (peer.host.empty() && peer.path.empty()) return {};
+  return " (" + address_of(peer).to_string() + ")";
+}
+
 }  // namespace
 
 template <class Work>
@@ -92,8 +98,10 @@ void Admission::open() {
   }
 }
 
-void Admission::report(Level level, const char* what, const char* why) const noexcept try {
-  if (log_enabled(level)) log(level, "listener " + address_of(address_).to_string() + ": " + what + why);
+void Admission::report(Level level, const char* what, const char* why,
+                       const platform::Endpoint& peer) const noexcept try {
+  if (log_enabled(level))
+    log(level, "listener " + address_of(address_).to_string() + ": " + what + why + in_brackets(peer));
 } catch (const std::bad_alloc&) {
 }
 
@@ -206,7 +214,7 @@ bool Admission::hear(std::uint64_t number) noexcept {
     if (hear(found->second)) return true;
     settle(number);
   } catch (const OSError& error) {
-    report(Level::error, "", error.what());
+    report(Level::error, "", error.what(), found->second.stream.peer);
     drop(number, "it could not be answered");
   } catch (const std::bad_alloc&) {
     drop(number, "there is no memory for it");
@@ -258,7 +266,8 @@ void Admission::settle(std::uint64_t number) {
   if (peer.outcome == Outcome::admitted)
     push(Admitted{std::move(peer.stream.channel), peer.handshake->seal(), std::move(peer.stream.peer)});
   else
-    push(std::make_exception_ptr(AuthenticationError("accept: " + peer.reason)));
+    push(std::make_exception_ptr(
+        AuthenticationError("accept: " + peer.reason + in_brackets(peer.stream.peer))));
   peers_.erase(found);
 }
 
@@ -271,8 +280,9 @@ void Admission::drop(std::uint64_t number, const char* why, Level level) noexcep
   const auto found = peers_.find(number);
   if (found == peers_.end()) return;
   let_go(found->second);
+  const auto name = std::move(found->second.stream.peer);
   peers_.erase(found);
-  report(level, "a peer was dropped: ", why);
+  report(level, "a peer was dropped: ", why, name);
 }
 
 void Admission::drop(std::uint64_t number, const char* what, const platform::Error& failure) noexcept try {

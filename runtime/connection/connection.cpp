@@ -1,6 +1,7 @@
 // The members of Connection, and Pipe().
 #include <multiprocessing/connection.hpp>
 
+#include <cstdint>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -93,7 +94,10 @@ bool Connection::readable() const { return usable(state_).readable(); }
 bool Connection::writable() const { return usable(state_).writable(); }
 
 NativeHandle Connection::fileno() const {
-  return {(NativeHandle::native_type)usable(state_).channel()->get()};
+  auto& state = usable(state_);
+  const auto channel = state.channel();
+  state.share_stream();
+  return {(NativeHandle::native_type)channel->get()};
 }
 
 Connection::operator Waitable() const {
@@ -122,18 +126,20 @@ void Connection::encode(detail::Encoder& encoder) const {
   encoder.attach_handle(channel->get(), channel);
   encoder.number(state_->readable());
   encoder.number(state_->writable());
-  encoder.number(state_->peer() == Peer::stranger);
+  encoder.number(static_cast<std::uint8_t>(state_->peer()));
 }
 
 Connection Connection::decode(detail::Decoder& decoder) {
   platform::Handle handle(decoder.take_handle());
   const bool readable = decoder.number<bool>();
   const bool writable = decoder.number<bool>();
-  const auto peer = decoder.number<bool>() ? Peer::stranger : Peer::ours;
+  const auto peer = decoder.number<std::uint8_t>();
+  if (peer > static_cast<std::uint8_t>(Peer::stranger))
+    decoder.fail("a peer of kind " + std::to_string(peer));
   return make_connection(
       runtime::value_or_throw(platform::Channel::adopt_stream(std::move(handle), {readable, writable}),
                               "a connection"),
-      readable, writable, peer);
+      readable, writable, static_cast<Peer>(peer));
 }
 
 // ---- typed messages: the type's fingerprint, then the value

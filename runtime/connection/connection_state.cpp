@@ -45,10 +45,11 @@ ArrivedMessage::~ArrivedMessage() {
 }
 
 ConnectionState::ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
-                                 std::optional<runtime::SealKeys> keys)
+                                 std::optional<runtime::SealKeys> keys, std::string address)
     : readable_(readable),
       writable_(writable),
       peer_(peer),
+      address_(std::move(address)),
       identity_(next_identity()),
       channel_(std::make_shared<platform::Channel>(std::move(channel))) {
   if (keys) seal_.emplace(*keys);
@@ -81,6 +82,11 @@ void ConnectionState::break_receiving() noexcept {
   close();
 }
 
+void ConnectionState::share_stream() noexcept {
+  auto known = Peer::ours;
+  peer_.compare_exchange_strong(known, Peer::shared);
+}
+
 std::shared_ptr<platform::Channel> ConnectionState::channel_to_read() const {
   auto open = channel();
   if (!readable_) refuse(std::errc::bad_file_descriptor, "the connection is write-only");
@@ -98,8 +104,13 @@ platform::Status ConnectionState::put(platform::Channel& channel, std::span<cons
 
 void ConnectionState::break_seal(std::vector<std::byte>& body) {
   if (!seal_ || seal_->open(body)) return;
+  refuse_to_read("a message came that is not the peer's");
+}
+
+void ConnectionState::refuse_to_read(const char* what_came) {
   break_receiving();
-  refuse(std::errc::bad_message, "a message came that is not the peer's; the connection is closed");
+  const std::string from = address_.empty() ? std::string() : " (" + address_ + ")";
+  refuse(std::errc::bad_message, what_came + from + "; the connection is closed");
 }
 
 void ConnectionState::send(std::span<const std::byte> body, std::span<const std::intptr_t> handles,
@@ -110,7 +121,7 @@ void ConnectionState::send(std::span<const std::byte> body, std::span<const std:
     throw SerializationError("a message holds " + std::to_string(handles.size()) +
                              " handles, and no more than " + std::to_string(runtime::most_handles) +
                              " can travel");
-  if (!handles.empty() && (peer_ == Peer::stranger || !platform::carries_handles(*open)))
+  if (!handles.empty() && (peer_ != Peer::ours || !platform::carries_handles(*open)))
     refuse(std::errc::not_supported,
            "handles, such as those of a connection, do not travel over this connection");
   const runtime::StopWakeup wakeup(stop);
@@ -149,9 +160,8 @@ void ConnectionState::fail_to_receive(const platform::Channel& channel, const pl
   if (error.condition == Condition::out_of_handles)
     throw OSError(error.code(),
                   "there is no room for the handles of a message, which is gone; the connection goes on");
+  if (error.condition == Condition::corrupt) refuse_to_read("the peer sent what is no message");
   break_receiving();
-  if (error.condition == Condition::corrupt)
-    refuse(std::errc::bad_message, "the peer sent what is no message; the connection is closed");
   runtime::throw_os_error(error, object);
 }
 

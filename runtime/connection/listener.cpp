@@ -42,12 +42,14 @@ class ListenerState {
     const auto open = admission();
     const auto rules = open->rules();
     auto admitted = open->next(deadline, stop);
+    auto address = runtime::address_of(admitted.peer);
+    auto name = address.to_string();
     {
       const std::scoped_lock lock(mutex_);
-      last_ = runtime::address_of(admitted.peer);
+      last_ = std::move(address);
     }
     return Connection(std::make_shared<ConnectionState>(std::move(admitted.channel), true, true,
-                                                        peer_of(rules), admitted.seal));
+                                                        peer_of(rules), admitted.seal, std::move(name)));
   }
 
   [[nodiscard]] std::optional<Address> last_accepted() const {
@@ -227,7 +229,7 @@ Connection Client(Address address, ClientOptions options, StopToken stop) {
   using Peer = detail::ConnectionState::Peer;
   const auto peer = key.empty() || options.protocol == Protocol::python ? Peer::stranger : Peer::ours;
   return Connection(
-      std::make_shared<detail::ConnectionState>(std::move(stream.channel), true, true, peer, seal));
+      std::make_shared<detail::ConnectionState>(std::move(stream.channel), true, true, peer, seal, text));
 }
 
 }  // namespace multiprocessing

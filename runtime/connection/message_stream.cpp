@@ -156,7 +156,10 @@ platform::Status MessageReader::fetch_handles(platform::Channel& channel, platfo
   for (;;) {
     const auto wanted = handles_expected_ - handles_lost_;
     const auto fetched = receive_all_handles(channel, wanted, handles, deadline, wakeup);
-    if (no_room_ && fetched) handles.clear();
+    if (no_room_ && fetched) {
+      handles_lost_ += handles.size();  // have passed as well, should the body be asked for in a later call
+      handles.clear();
+    }
     if (fetched || fetched.error().condition != Condition::out_of_handles) return fetched;
     no_room_ = fetched.error();
     handles_lost_ += handles.size();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <multiprocessing/context.hpp>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -85,7 +86,7 @@ class Server {
     owner_.channel().close();
   }
 
-  void take_errand() {
+  void take_errand() try {
     auto handles = platform::receive_handles(owner_.channel(), handles_of_an_errand, Deadline::now());
     if (!handles && handles.error().condition == platform::Condition::timed_out) return;
     if (!handles) return retire();
@@ -96,26 +97,35 @@ class Server {
     auto control = platform::Channel::adopt(std::move((*handles)[1]));
     if (!control) return refuse(order, control.error());
     order.control = *std::move(control);
-    carry_out(std::move(order));
+    try {
+      carry_out(order);
+    } catch (const std::bad_alloc&) {  // a child that is there by now is told nothing, and ends
+      refuse(order, {platform::Condition::out_of_memory, 0, "fork"});
+    }
+  } catch (const std::bad_alloc&) {
+    retire();  // as without an end to refuse it by
   }
 
-  void carry_out(Order order) {
+  void carry_out(Order& order) {
     auto streams = read_errand(order.handover);
     if (!streams) return refuse(order, streams.error());
     order.streams = *std::move(streams);
+    // Before there is a child: what is handed over must not get lost here for want of memory.
+    const std::size_t key = next_key_++;
+    auto running = running_.extract(running_.try_emplace(key).first);
     auto child = fork_library(nullptr, [&] { become_child(order); });
     order.let_go();
     // Without room here another server has it: the owner starts one.
     if (!child && child.error().condition == platform::Condition::out_of_handles) return retire();
     if (!child) return refuse(order, child.error());
-    const std::size_t key = next_key_++;
     const auto watched = set_->add(child->sentinel(), key);
     // One that cannot be watched, or that nobody takes over, has nobody to tell it what to run.
     const auto handed_over =
         watched ? platform::hand_over_child(order.handover, *child, Deadline::now()) : watched;
     if (!handed_over) static_cast<void>(child->send(platform::StopSignal::kill));
     if (!watched) return refuse(order, watched.error());
-    running_.emplace(key, Running{*std::move(child), std::move(order.handover)});
+    running.mapped() = {*std::move(child), std::move(order.handover)};
+    running_.insert(std::move(running));
   }
 
   static void refuse(Order& order, const platform::Error& why) {

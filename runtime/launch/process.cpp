@@ -1,11 +1,15 @@
 // The members of Process, and the functions around it.
 #include <multiprocessing/process.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <multiprocessing/context.hpp>
 #include <multiprocessing/errors.hpp>
+#include <span>
 #include <utility>
+#include <vector>
 
+#include "contract/handle.hpp"
 #include "contract/system.hpp"
 #include "contract/throw_trace.hpp"
 #include "launch/child_main.hpp"
@@ -15,6 +19,7 @@
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
 #include "support/wait.hpp"
+#include "wire/handles.hpp"
 
 namespace multiprocessing {
 namespace {
@@ -22,6 +27,15 @@ namespace {
 detail::ProcessState& usable(const std::shared_ptr<detail::ProcessState>& state) {
   if (state == nullptr) throw ValueError("the process object was moved from");
   return *state;
+}
+
+/// Of the handles among arguments, for a call that keeps what it is given.
+runtime::ArrivedHandles copies_of(std::span<const std::intptr_t> handles) {
+  std::vector<platform::Handle> copies;
+  copies.reserve(handles.size());
+  for (const auto handle : handles)
+    copies.emplace_back(runtime::value_or_throw(platform::duplicate_handle(handle), "run(): an argument"));
+  return runtime::ArrivedHandles(std::move(copies));
 }
 
 }  // namespace
@@ -48,8 +62,11 @@ void Process::run() {
   // A child's copy is its own to use up. Here start() may still come, so that the target gets a copy.
   if (state_->is_self() || !task->portable()) return task->run(nullptr);
   detail::Encoder encoder;
+  encoder.allow_handles();
   task->encode(encoder);
+  auto handles = copies_of(encoder.handles());
   detail::Decoder decoder(encoder.bytes());
+  decoder.offer_handles(handles.offer());
   task->target().descriptor->run(task->target().function, decoder, nullptr);
 }
 

@@ -71,6 +71,15 @@ void open_another(mp::Connection connection) {
   mine.send(mine.recv<int>() + 1);
 }
 
+/// Through itself, or not.
+void send_itself(mp::Connection connection) {
+  try {
+    connection.send(connection);
+    mp::exit(1);
+  } catch (const mp::OSError&) {
+  }
+}
+
 void wait_for_end(mp::Connection connection) {
   try {
     connection.recv_bytes();
@@ -343,6 +352,28 @@ TEST_SUITE("api.connections") {
     }
     c.close();
     CHECK_THROWS_AS((void)d.recv<int>(), mp::EOFError);
+  }
+
+  TEST_CASE("through a connection whose native handle was given away no handle is sent, and the rest is") {
+    auto [a, b] = mp::Pipe();
+    auto [c, d] = mp::Pipe();
+    a.send(c);
+    CHECK_FALSE(b.recv<mp::Connection>().closed());
+    CHECK(a.fileno() != mp::NativeHandle());
+    c.send(a);
+    auto copy = d.recv<mp::Connection>();
+    for (auto* each : {&a, &copy}) {
+      CHECK_THROWS_WITH_AS(each->send(c), doctest::Contains("do not travel"), mp::OSError);
+      each->send(17);
+      CHECK(b.recv<int>() == 17);
+    }
+    mp::SpawnProcess p(send_itself, a);
+    p.start();
+    p.join();
+    CHECK(p.exitcode() == 0);
+    // What the other end says is understood as before.
+    b.send(d);
+    CHECK_FALSE(a.recv<mp::Connection>().closed());
   }
 
   TEST_CASE("handles do not travel where nothing can carry them") {

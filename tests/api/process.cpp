@@ -3,6 +3,7 @@
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,6 +22,7 @@ using mp::test_support::with_each_start_method;
 
 void do_nothing() {}
 void exit_with(int code) { mp::exit(code); }
+void say_length(mp::Connection connection, std::string text) { connection.send(text.size()); }
 void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
 void wait_for_stop() {
   try {
@@ -265,6 +267,21 @@ TEST_SUITE("api.process") {
     CHECK_THROWS_AS(static_cast<void>(first.sentinel()), mp::ValueError);
     CHECK_THROWS_AS(static_cast<void>(first.exception()), mp::ValueError);
     CHECK_THROWS_AS(static_cast<void>(first.standard_output()), mp::ValueError);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck,
+                    "run() calls the target here, again and again, and leaves the arguments alone") {
+    auto [near, far] = mp::Pipe();
+    {
+      mp::SpawnProcess p(say_length, std::move(far), std::string("four"));
+      p.run();
+      p.run();
+      p.start();
+      p.join();
+      CHECK(p.exitcode() == 0);
+    }
+    for (int i = 0; i < 3; ++i) CHECK(near.recv<std::size_t>() == 4);
+    CHECK_THROWS_AS((void)near.recv<std::size_t>(), mp::EOFError);
   }
 
   TEST_CASE("a process without a target does nothing") {

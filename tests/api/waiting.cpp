@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <future>
 #include <iostream>
 #include <list>
 #include <ranges>
@@ -19,6 +21,9 @@ using namespace std::chrono_literals;
 
 void wait_for_ever() { mp::connection::wait({mp::parent_process()->sentinel()}); }
 void end() {}
+
+void wait_for_word(mp::Connection connection) { connection.recv<int>(); }
+void wait_for_word_at(mp::Address address) { wait_for_word(mp::Client(std::move(address))); }
 
 TEST_SUITE("api.waiting") {
   TEST_CASE("nothing to wait for is nothing, at once") {
@@ -95,6 +100,55 @@ TEST_SUITE("api.waiting") {
       for (auto& p : processes) p.join(0s);
     }
     for (auto& p : processes) CHECK(p.exitcode() == 0);
+  }
+
+  TEST_CASE("things of every kind are waited for together, and each in turn becomes the ready one") {
+    auto [near, far] = mp::Pipe();
+    auto [other_near, other_far] = mp::Pipe();
+    auto [ours, theirs] = mp::Pipe();
+    mp::Listener listener;
+    mp::Listener for_task;
+    mp::Process p(wait_for_word, std::move(theirs));
+    p.start();
+    mp::Pool pool(1);
+    auto result = pool.apply_async(wait_for_word_at, for_task.address());
+    auto task = for_task.accept();
+    const auto native = mp::Waitable(near).native_handle();
+    const std::vector<mp::Waitable> all = {other_near, listener, p.sentinel(), result, native};
+    const auto the_one = [&] {
+      const auto ready = mp::connection::wait(all);
+      REQUIRE(ready.size() == 1);
+      return static_cast<std::size_t>(std::ranges::find(all, ready.front()) - all.begin());
+    };
+    CHECK(mp::connection::wait(all, 0s).empty());
+
+    other_far.send(1);
+    CHECK(the_one() == 0);
+    CHECK(other_near.recv<int>() == 1);
+
+    auto client = std::async(std::launch::async, [&] { return mp::Client(listener.address()); });
+    CHECK(the_one() == 1);
+    const auto accepted = listener.accept();
+    static_cast<void>(client.get());
+
+    ours.send(1);
+    CHECK(the_one() == 2);
+    p.join();
+    auto left = all;
+    left.erase(left.begin() + 2);  // it stays ready
+    CHECK(mp::connection::wait(left, 0s).empty());
+    CHECK(mp::connection::wait(all) == std::vector{all[2]});
+
+    task.send(1);
+    CHECK(mp::connection::wait(left) == std::vector{all[3]});
+    result.get();
+    std::erase(left, all[3]);
+
+    far.send(1);
+    CHECK(mp::connection::wait(left) == std::vector{all[4]});
+    CHECK(near.recv<int>() == 1);
+    CHECK(mp::connection::wait(left, 0s).empty());
+    CHECK(mp::connection::wait(all) == std::vector{all[2], all[3]});
   }
 
   TEST_CASE("waiting gives up when the token is set") {

@@ -1,5 +1,6 @@
 """Calls the example `service` as a Python program does. Usage: service_client.py COMMAND..., which starts it."""
 
+import os
 import subprocess
 import sys
 from multiprocessing import AuthenticationError
@@ -19,6 +20,27 @@ try:
         connection.send_bytes(b"word " * 1_000_000)
         answer = connection.recv_bytes()
         assert answer == b"word 1000000\n", answer
+
+    # Who is in and says nothing holds up nobody else.
+    with Client(address, authkey=b"our secret"), Client(address, authkey=b"our secret") as talker:
+        for _ in range(10):
+            with Client(address, authkey=b"our secret") as connection:
+                connection.send_bytes(b"one")
+                answer = connection.recv_bytes()
+                assert answer == b"one 1\n", answer
+        talker.send_bytes(b"two")
+        answer = talker.recv_bytes()
+        assert answer == b"two 1\n", answer
+
+    # What is no message ends its client, and nothing else.
+    with Client(address, authkey=b"our secret") as connection:
+        os.write(connection.fileno(), b"\x80\0\0\0")
+        try:
+            connection.recv_bytes()
+        except (EOFError, ConnectionResetError):
+            pass
+        else:
+            raise AssertionError("nonsense was answered")
 
     # Somebody without the key gets nothing, and disturbs nobody.
     try:

@@ -65,24 +65,29 @@ void demand_service(mp::Listener& listener, mp::Protocol protocol) {
   client.get();
 }
 
-/// What the library warned of, as long as this stands.
+/// What the library warned of, or said at all, as long as this stands.
 class Warnings {
  public:
-  Warnings() {
-    mp::set_log_sink([this](mp::Level level, std::string_view text) {
+  explicit Warnings(mp::Level from = mp::Level::warning) {
+    mp::get_logger().set_level(from);
+    mp::set_log_sink([this, from](mp::Level level, std::string_view text) {
       const std::scoped_lock lock(mutex_);
-      if (level >= mp::Level::warning) text_.append(text).append("\n");
+      if (level >= from) text_.append(text).append("\n");
     });
   }
   Warnings(const Warnings&) = delete;
   Warnings& operator=(const Warnings&) = delete;
-  ~Warnings() { mp::set_log_sink({}); }
+  ~Warnings() {
+    mp::set_log_sink({});
+    mp::get_logger().set_level(level_);
+  }
   [[nodiscard]] bool tell(std::string_view what) const {
     const std::scoped_lock lock(mutex_);
     return text_.find(what) != std::string::npos;
   }
 
  private:
+  const mp::Level level_ = mp::get_logger().level();
   mutable std::mutex mutex_;
   std::string text_;
 };
@@ -170,6 +175,30 @@ TEST_SUITE("faults.listeners") {
         demand_service(listener, protocol);
       }
     }
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "what is said of a peer that lies, or leaves, names it") {
+    const auto name_of = [](const platform::Endpoint& end) {
+      return "(" + end.host + ":" + std::to_string(end.port) + ")";
+    };
+    const Warnings said(mp::Level::info);
+    for (const auto protocol : protocols) {
+      auto listener = listener_on_port(protocol);
+      CHECK(mp::connection::wait({listener}, 0s).empty());
+      auto liar = must(platform::connect_to(endpoint_of(listener), patience()));
+      must(liar.channel.write_all(bytes_of("GET / HTTP/1.1\r\n\r\n"), patience()));
+      CHECK_THROWS_WITH_AS((void)listener.accept(30s), doctest::Contains(name_of(liar.local).c_str()),
+                           mp::AuthenticationError);
+      auto leaver = must(platform::connect_to(endpoint_of(listener), patience()));
+      leaver.channel.close();
+      CHECK(eventually([&] { return said.tell("it went away " + name_of(leaver.local)); }));
+    }
+    mp::Listener open_to_all({"127.0.0.1", 0});
+    auto liar = must(platform::connect_to(endpoint_of(open_to_all), patience()));
+    auto connection = open_to_all.accept(30s);
+    must(liar.channel.write_all(bytes_of("\xff\xff\xff\x01"), patience()));
+    CHECK_THROWS_WITH_AS((void)connection.recv_bytes(), doctest::Contains(name_of(liar.local).c_str()),
+                         mp::OSError);
   }
 
   TEST_CASE_FIXTURE(LeakCheck,

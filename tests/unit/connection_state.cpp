@@ -56,6 +56,20 @@ TEST_SUITE("unit.connection_state") {
     }
   }
 
+  TEST_CASE("what is no message is told with the peer's address, where it has one") {
+    for (const bool known : {false, true}) {
+      auto [here, there] = must(platform::channel_pair());
+      ConnectionState connection(std::move(here), true, true, ConnectionState::Peer::ours, {},
+                                 known ? "there:5000" : "");
+      must(there.write_all(bytes_of("\xff\xff\xff\x00"sv), patience()));
+      CHECK_THROWS_WITH_AS((void)connection.receive({}, {}),
+                           doctest::Contains(known ? "no message (there:5000); the connection is closed"
+                                                   : "no message; the connection is closed"),
+                           mp::OSError);
+      CHECK(connection.closed());
+    }
+  }
+
   TEST_CASE("a peer that ended with something unread is told from one that took all") {
     if (!platform::capabilities().tells_unread) return;
     auto [here, there] = must(platform::channel_pair());

@@ -4,15 +4,19 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "contract/capabilities.hpp"
+#include "contract/fault.hpp"
 #include "contract/handle_transfer.hpp"
+#include "test_support/clean_plan.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/messages.hpp"
 #include "test_support/results.hpp"
 #include "test_support/watchdog.hpp"
+#include "wire/handles.hpp"
 
 namespace unit_message_stream {
 
@@ -51,6 +55,30 @@ TEST_SUITE("unit.message_stream") {
     const auto message = must(reader.take(right, patience(), nullptr));
     CHECK(message.body.size() == 3);
     CHECK(message.handles.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(LeakCheck, "where some handles found no room the body can be given up, and taken up") {
+    if (!platform::capabilities().handle_transfer) return;
+    const CleanPlan clean;
+    using namespace std::string_view_literals;
+    for (const std::uint64_t portion : {1, 2, 3}) {
+      CAPTURE(portion);
+      auto [left, right] = must(platform::channel_pair());
+      const std::vector<platform::RawHandle> handles(2 * platform::handles_per_transfer + 2, left.get());
+      must(left.write_all(bytes("\xff\xff\xff\xfe\0\0\0\0\0\0\0\3\0\0\0\x82"sv), patience()));
+      must(must(OutgoingHandles::prepare(handles)).send(left, patience()));
+      MessageReader reader;
+      CHECK(must(reader.wait_for_header(right, patience(), nullptr)) == 3);
+      platform::fault_plan::fail(platform::Call::receive_handles, portion, Condition::out_of_handles);
+      const auto wakeup = fired();
+      CHECK(outcome(reader.take(right, Deadline::never(), &wakeup)) == Condition::cancelled);
+      bool begun = false;
+      must(left.write_all(bytes("abc"), patience()));
+      must(send_message(left, bytes("next"), {}, nullptr, begun));
+      CHECK(outcome(reader.take(right, patience(), nullptr)) == Condition::out_of_handles);
+      CHECK(must(reader.wait_for_header(right, patience(), nullptr)) == 4);
+      CHECK(must(reader.take(right, patience(), nullptr)).body.size() == 4);
+    }
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "handles that find no room can be given up") {

@@ -111,7 +111,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
   };
   [[nodiscard]] Next take_next();
   void update_signal() noexcept;
-  void report(Level level, const char* what, const char* why) const noexcept;
+  void report(Level level, const char* what, const char* why,
+              const platform::Endpoint& peer = {}) const noexcept;
   /// Runs `work` in the reactor's thread if this is still there.
   void watch_listener_later();
   template <class Work>

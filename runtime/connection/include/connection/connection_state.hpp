@@ -3,10 +3,12 @@
 
 #include <multiprocessing/connection.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "connection/message_stream.hpp"
 #include "connection/seal.hpp"
@@ -18,11 +20,12 @@ namespace multiprocessing::detail {
 class ConnectionState {
  public:
   /// Who is at the other end. A stranger may know Python's framing and nothing of ours: handles travel
-  /// between ends that know each other.
-  enum class Peer : unsigned char { ours, stranger };
-  /// With keys every message is sealed.
+  /// between ends that know each other. `shared`: one of ours, whose stream somebody else may use as well,
+  /// since he was given the native handle; it gets nothing but Python's framing from us.
+  enum class Peer : std::uint8_t { ours, shared, stranger };
+  /// With keys every message is sealed. `address`: the peer's, for the text of errors; empty if it has none.
   ConnectionState(platform::Channel channel, bool readable, bool writable, Peer peer,
-                  std::optional<runtime::SealKeys> keys = {});
+                  std::optional<runtime::SealKeys> keys = {}, std::string address = {});
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
 
@@ -36,6 +39,8 @@ class ConnectionState {
   /// Whether it is bound to this process: another could not go on counting its messages.
   [[nodiscard]] bool sealed() const noexcept { return seal_.has_value(); }
   [[nodiscard]] Peer peer() const noexcept { return peer_; }
+  /// The native handle is given away.
+  void share_stream() noexcept;
   [[nodiscard]] bool readable() const noexcept { return readable_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   /// Tells it from a later one with the same handle.
@@ -47,6 +52,8 @@ class ConnectionState {
   [[nodiscard]] std::shared_ptr<platform::Channel> channel_to_read() const;
   [[nodiscard]] std::uint64_t next_size(platform::Channel& channel, const platform::Wakeup* wakeup);
   [[noreturn]] void fail_to_receive(const platform::Channel& channel, const platform::Error& error);
+  /// Receives no more: what came is nothing that the peer could have meant.
+  [[noreturn]] void refuse_to_read(const char* what_came);
   [[nodiscard]] const char* how_it_ended(const platform::Channel& channel) const noexcept;
   void break_sending() noexcept;
   void break_receiving() noexcept;
@@ -57,7 +64,8 @@ class ConnectionState {
 
   const bool readable_;
   const bool writable_;
-  const Peer peer_;
+  std::atomic<Peer> peer_;
+  const std::string address_;
   const std::uint64_t identity_;
   mutable std::mutex mutex_;  ///< of channel_; never held while waiting
   std::shared_ptr<platform::Channel> channel_;
