@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets up a machine, builds the library and its examples, and runs the main job on real trees: this
-# checkout and the system's headers.
+# Sets up a machine, builds the library and the main job, and runs that on real trees: this checkout and the
+# system's headers.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 usage="usage: sh cmake/run.sh [--deps-only] [--only=TARGETS] [-- DIRECTORY...]
@@ -22,7 +22,7 @@ install_dependencies build $groups
 (
   cd "$root"
   cmake --preset release >/dev/null
-  cmake --build --preset release --parallel "$(jobs)"
+  cmake --build --preset release --parallel "$(jobs)" --target example_scan
 )
 
 if [ $# -eq 0 ]; then
