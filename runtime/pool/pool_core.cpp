@@ -192,9 +192,14 @@ std::size_t PoolCore::appetite() const {
 
 void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
   enough_workers_.request_stop();  // whoever forks the next one may be stopped himself
+  {
+    const std::scoped_lock lock(mutex_);
+    ++aborting_;
+  }
   // One by one, since a list of them would need memory; and first, since nobody else may hold them.
   while (const auto job = take_open()) job->abort(failure);
   const std::scoped_lock lock(mutex_);
+  --aborting_;
   for (const auto& job : queue_) job->set_queued(false);
   queue_.clear();
   again_.clear();
@@ -232,7 +237,10 @@ void PoolCore::break_without_memory() noexcept {
 
 // ---- the end
 
+// Whoever has joined it finds every call answered, those of a pool that broke as well.
 bool PoolCore::has_ended() const noexcept {
+  const bool aborts = aborting_ > 0 || ((phase_ == Phase::terminated || broken_) && !open_.empty());
+  if (aborts) return false;
   return workers_.empty() && leaving_ == 0 && !keeping_up_ && missing() <= 0;
 }
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

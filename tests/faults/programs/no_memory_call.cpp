@@ -10,7 +10,7 @@
 #include <string>
 
 #include "contract/process.hpp"
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

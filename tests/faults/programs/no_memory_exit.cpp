@@ -6,11 +6,10 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
 #include <stdexcept>
 #include <string>
 
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

@@ -15,17 +15,13 @@
 #include <string>
 
 #include "contract/process.hpp"
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
 
-#if !MULTIPROCESSING_TEST_OWN_MEMORY
-
-int main() { return 77; }  // a sanitizer has an operator new of its own
-
-#else
+#if MULTIPROCESSING_TEST_OWN_MEMORY
 
 namespace {
 
@@ -39,24 +35,14 @@ struct Plan {
 Plan plan;
 int here = 0;  ///< forked children begin with a copy of the plan, and have all the memory they want
 thread_local bool is_consumer = false;
-void (*volatile give_back)(void*) = std::free;  // gcc sees this one in place, and takes it for a mistake
 
-bool is_refused() noexcept {
+}  // namespace
+
+bool mp::test_support::is_refused(std::size_t) noexcept {
   if (!plan.on || !(is_consumer || plan.in_threads) || mp::platform::current_pid() != here) return false;
   const long number = plan.seen.fetch_add(1);
   return number >= plan.met && number - plan.met < plan.refused;
 }
-
-}  // namespace
-
-// The program's own memory, so that it can be used up without waiting.
-void* operator new(std::size_t size) {
-  void* memory = is_refused() ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "contract/capabilities.hpp"
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "contract/process.hpp"
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;

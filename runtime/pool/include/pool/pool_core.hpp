@@ -214,7 +214,8 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   runtime::Attention attention_;
   std::vector<std::shared_ptr<Worker>> workers_;
   int starting_ = 0;
-  int leaving_ = 0;  ///< workers that have ended and whose handles are still open
+  int leaving_ = 0;   ///< workers that have ended and whose handles are still open
+  int aborting_ = 0;  ///< how many threads are telling calls that they have failed
   bool keeping_up_ = false;
   StopSource enough_workers_;       ///< no start of a worker is waited for any more
   bool replacing_later_ = false;    ///< a timer will see to it

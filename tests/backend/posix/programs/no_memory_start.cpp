@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <string_view>
 #include <thread>
@@ -15,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "test_support/own_memory.hpp"
+#include "test_support/refused_memory.hpp"
 #include "test_support/verdict.hpp"
 
 namespace mp = multiprocessing;
