@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "test_support/abilities.hpp"
 #include "test_support/leak_check.hpp"
 #include "test_support/start_methods.hpp"
 
@@ -24,6 +25,7 @@ namespace api_pools {
 
 namespace mp = multiprocessing;
 using namespace std::chrono_literals;
+using mp::test_support::is_slow;
 using mp::test_support::LeakCheck;
 using mp::test_support::with_each_start_method;
 
@@ -189,7 +191,7 @@ TEST_SUITE("api.pools") {
 
   TEST_CASE("whoever takes the last result of a call that is given up has its worker begin the next") {
     mp::Pool pool(1);
-    for (int i = 0; i < 5'000; ++i) {
+    for (int i = 0; i < (is_slow() ? 500 : 5'000); ++i) {
       {
         auto given_up = pool.imap(square, numbers(8));
         REQUIRE(given_up.next() == 0);
@@ -199,7 +201,7 @@ TEST_SUITE("api.pools") {
   }
 
   TEST_CASE("when join has returned every result is there, whoever took it from the worker") {
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < (is_slow() ? 20 : 200); ++round) {
       mp::Pool pool(2);
       const auto all = pool.map_async(square, numbers(64), 1);
       const auto looking = std::async(std::launch::async, [&] { static_cast<void>(all.wait()); });
