@@ -19,6 +19,10 @@ namespace benchmarks {
 /// Seconds of a round trip to a worker that has slept since the one before.
 [[nodiscard]] Measure bare_call_after_pause(int times);
 
+/// Seconds of a round trip to a worker whose answer a thread takes that waits for all workers, and passes on
+/// to the caller.
+[[nodiscard]] Measure bare_call_by_thread(int times);
+
 /// The most memory that this process ever had, in a unit of the system's own; 0 where nobody tells.
 [[nodiscard]] std::uint64_t peak_memory();
 

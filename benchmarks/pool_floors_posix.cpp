@@ -9,10 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <mutex>
 #include <numeric>
 #include <span>
+#include <thread>
 #include <vector>
 
 namespace benchmarks {
@@ -102,6 +105,10 @@ class Workers {
     for (const int socket : sockets_) close(socket);
     for (const pid_t pid : pids_) waitpid(pid, nullptr, 0);
   }
+  /// No more tasks: their sockets come to an end once they have ended.
+  void finish() const {
+    for (const int socket : sockets_) shutdown(socket, SHUT_WR);
+  }
   [[nodiscard]] const std::vector<int>& sockets() const { return sockets_; }
 
  private:
@@ -174,6 +181,50 @@ class Map {
   std::size_t left_ = inputs_.size();
 };
 
+/// The thread that waits for all workers, and whoever waits for an answer.
+class Desk {
+ public:
+  explicit Desk(const std::vector<int>& sockets) : sockets_(sockets), thread_([this] { serve(); }) {}
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+  /// Once no worker is left.
+  ~Desk() { thread_.join(); }
+
+  bool call(std::uint32_t number) {
+    const std::array<std::uint32_t, 2> task = {1, number};
+    if (!write_all(sockets_.front(), task)) return false;
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return answered_ || over_; });
+    answered_ = false;
+    return !over_;
+  }
+
+ private:
+  void serve() {
+    std::vector<Intake> intakes(sockets_.begin(), sockets_.end());
+    std::vector<pollfd> entries;
+    for (const int socket : sockets_) entries.push_back({socket, POLLIN, 0});
+    for (bool over = false; !over;) {
+      over = poll(entries.data(), entries.size(), -1) <= 0;
+      for (std::size_t i = 0; i < entries.size(); ++i)
+        if (entries[i].revents != 0) over = intakes[i].next(2).empty() || over;
+      {
+        const std::scoped_lock lock(mutex_);
+        answered_ = true;
+        over_ = over;
+      }
+      changed_.notify_one();
+    }
+  }
+
+  const std::vector<int> sockets_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool answered_ = false;
+  bool over_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
 Measure bare_open_and_close(int workers) {
@@ -203,6 +254,17 @@ Measure bare_call_after_pause(int times) {
       seconds += seconds_of(1, [&] { Map(workers, one, 1, 1).run(); });
     }
     return seconds / times;
+  };
+}
+
+Measure bare_call_by_thread(int times) {
+  return [=] {
+    const Workers workers(1);
+    if (workers.sockets().empty()) return 0.0;
+    Desk desk(workers.sockets());
+    const double seconds = seconds_if_done(times, [&] { return desk.call(7); });
+    workers.finish();
+    return seconds;
   };
 }
 

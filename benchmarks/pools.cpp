@@ -194,12 +194,22 @@ int main(int argc, char** argv) {
                   .floor_name = "blocking socket",
                   .peer = python("idle"),
                   .at_least_peer = 6});
-  if (const auto floor = on_one_processor(bare_socket(sizeof(int), 2000, Way::round_trip)))
+  if (const auto floor = on_one_processor(bare_socket(sizeof(int), 2000, Way::round_trip))) {
+    const auto by_thread = on_one_processor(bare_call_by_thread(2000));
     rows.push_back({.work = "Pool.apply, all on one processor",
                     .ours = applies_on_one_processor(2000),
                     .floor = floor,
                     .floor_name = "blocking socket",
                     .at_most_floor = 2});
+    rows.push_back({.work = "Pool.apply, all on one processor",
+                    .ours = applies_on_one_processor(2000),
+                    .floor = by_thread,
+                    .floor_name = "the same by way of a thread that waits for all workers"});
+    rows.push_back({.work = "the last floor against the one before",
+                    .ours = by_thread,
+                    .floor = floor,
+                    .floor_name = "blocking socket"});
+  }
   rows.push_back({.work = "Pool(2), open and close, after these calls", .ours = open_and_close});
   int missed = print_table(rows, settings);
   if (settings.only.empty()) missed += print_memory(settings);

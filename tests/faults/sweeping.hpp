@@ -104,7 +104,11 @@ inline void sweep_in(multiprocessing::Context& context, Scenario scenario, std::
         reached.emplace(context.get_start_method(), row.call, condition);
       }
       CHECK(n < 100);
-      CHECK(multiprocessing::test_support::returns_to(before));
+      const bool all_is_given_back = multiprocessing::test_support::returns_to(before);
+      const auto after = multiprocessing::test_support::holdings();
+      CHECK_MESSAGE(all_is_given_back, "handles: ", before.handles.value_or(-1), " before, ",
+                    after.handles.value_or(-1), " after; threads: ", before.threads.value_or(-1), " before, ",
+                    after.threads.value_or(-1), " after");
     }
   marks().forget();
 }
