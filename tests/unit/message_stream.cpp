@@ -61,7 +61,7 @@ TEST_SUITE("unit.message_stream") {
     if (!platform::capabilities().handle_transfer) return;
     const CleanPlan clean;
     using namespace std::string_view_literals;
-    for (const std::uint64_t portion : {1, 2, 3}) {
+    for (std::uint64_t portion = 1; portion <= 3; ++portion) {
       CAPTURE(portion);
       auto [left, right] = must(platform::channel_pair());
       const std::vector<platform::RawHandle> handles(2 * platform::handles_per_transfer + 2, left.get());
