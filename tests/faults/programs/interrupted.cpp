@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <vector>
@@ -27,6 +28,7 @@ int hang(int) {
 }
 
 void map_for_ever() {
+  std::signal(SIGINT, SIG_DFL);  // a shell that was told to start us in the background has it ignored
   std::vector<mp::Pool> pools;
   std::vector<mp::AsyncResult<std::vector<int>>> results;
   for (const auto& method : mp::get_all_start_methods()) {
