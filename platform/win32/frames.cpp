@@ -36,9 +36,17 @@ class FileAsModule {
   HMODULE loaded_ = nullptr;
 };
 
+/// The module with the file `path` that is loaded here, or null.
+HMODULE loaded_from(const std::string& path) noexcept {
+  const auto wide = widen_path(path);
+  return wide ? GetModuleHandleW(wide->c_str()) : nullptr;
+}
+
 /// The file to read names from; empty if there is none of that build.
-std::string file_of(const ModuleSnapshot& snapshot, std::uint64_t image, const std::string& path) {
-  for (const ModuleSnapshot::Module& module : snapshot.modules) {
+std::string file_of(std::uint64_t image, const std::string& path) {
+  const HMODULE loaded = loaded_from(path);
+  if (loaded != nullptr && ModuleSnapshot::describe(loaded).hash == image) return path;
+  for (const ModuleSnapshot::Module& module : ModuleSnapshot::take().modules) {
     if (module.hash == image) return module.path;
   }
   const FileAsModule file(path);
@@ -53,9 +61,8 @@ struct FileGroup {
   std::vector<std::uint64_t> offsets;
 };
 
-void read_group(const ModuleSnapshot& snapshot, std::uint64_t image, const FileGroup& group,
-                std::vector<Symbol>& symbols) {
-  const std::string file = file_of(snapshot, image, group.path);
+void read_group(std::uint64_t image, const FileGroup& group, std::vector<Symbol>& symbols) {
+  const std::string file = file_of(image, group.path);
   if (file.empty()) return;
   auto found = read_coff_symbols(file, group.offsets);
   if (found.empty()) found = look_up_symbols(file, group.offsets);
@@ -65,16 +72,20 @@ void read_group(const ModuleSnapshot& snapshot, std::uint64_t image, const FileG
 }  // namespace
 
 std::vector<FrameLocation> locate_frames(std::span<const void* const> addresses) {
-  const ModuleSnapshot snapshot = ModuleSnapshot::take();
+  std::map<HMODULE, ModuleSnapshot::Module> known;
   std::vector<FrameLocation> frames;
   frames.reserve(addresses.size());
   for (const void* address : addresses) {
     const auto number = reinterpret_cast<std::uintptr_t>(address);
-    if (const ModuleSnapshot::Module* module = snapshot.find(number)) {
-      frames.push_back({module->hash, module->path, number - module->begin});
-    } else {
+    const HMODULE at = module_at(address);
+    if (at == nullptr) {
       frames.push_back({0, {}, number});
+      continue;
     }
+    auto found = known.find(at);
+    if (found == known.end()) found = known.emplace(at, ModuleSnapshot::describe(at)).first;
+    const ModuleSnapshot::Module& module = found->second;
+    frames.push_back({module.hash, module.path, number - module.begin});
   }
   return frames;
 }
@@ -89,9 +100,7 @@ std::vector<Symbol> find_symbols(std::span<const FrameLocation> frames) {
     group.offsets.push_back(frames[i].offset);
   }
   std::vector<Symbol> symbols(frames.size());
-  if (groups.empty()) return symbols;
-  const ModuleSnapshot snapshot = ModuleSnapshot::take();
-  for (const auto& [image, group] : groups) read_group(snapshot, image, group, symbols);
+  for (const auto& [image, group] : groups) read_group(image, group, symbols);
   return symbols;
 }
 

@@ -9,15 +9,17 @@ namespace multiprocessing::platform::win32 {
 
 ModuleSnapshot ModuleSnapshot::take() {
   ModuleSnapshot snapshot;
-  for (const HMODULE module : loaded_modules()) {
-    const auto begin = reinterpret_cast<std::uintptr_t>(module);
-    std::string path = module_path(module);
-    const std::uint64_t hash = image_hash(key_of(module, path));
-    snapshot.modules.push_back({begin, begin + mapped_size(module), hash, std::move(path)});
-  }
+  for (const HMODULE module : loaded_modules()) snapshot.modules.push_back(describe(module));
   std::sort(snapshot.modules.begin(), snapshot.modules.end(),
             [](const Module& a, const Module& b) { return a.begin < b.begin; });
   return snapshot;
+}
+
+ModuleSnapshot::Module ModuleSnapshot::describe(HMODULE module) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(module);
+  std::string path = module_path(module);
+  const std::uint64_t hash = image_hash(key_of(module, path));
+  return {begin, begin + mapped_size(module), hash, std::move(path)};
 }
 
 const ModuleSnapshot::Module* ModuleSnapshot::find(std::uintptr_t address) const noexcept {

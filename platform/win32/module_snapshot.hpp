@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "win32.hpp"
+
 namespace multiprocessing::platform::win32 {
 
 struct ModuleSnapshot {
@@ -17,6 +19,9 @@ struct ModuleSnapshot {
   std::vector<Module> modules;  ///< by address
 
   [[nodiscard]] static ModuleSnapshot take();
+  /// What a snapshot knows of one module. To know it of all takes a system call and more for each of some
+  /// dozens.
+  [[nodiscard]] static Module describe(HMODULE module);
   /// The module that holds `address`, or nullptr. Takes no lock and allocates nothing.
   [[nodiscard]] const Module* find(std::uintptr_t address) const noexcept;
 };
