@@ -417,13 +417,15 @@ TEST_SUITE("api.pools") {
     mp::Pool pool(1);
     mp::StopSource stop;
     stop.request_stop();
-    auto slow = pool.apply_async([] { mp::connection::wait({mp::parent_process()->sentinel()}, 200ms); });
+    auto [ours, theirs] = mp::Pipe();
+    auto slow = pool.apply_async([](mp::Connection line) { static_cast<void>(line.recv<bool>()); }, theirs);
     CHECK_THROWS_AS(slow.get(0s), mp::TimeoutError);
     CHECK_THROWS_AS(slow.get(mp::infinite, stop.token()), mp::CancelledError);
     CHECK_FALSE(slow.wait(0s));
     CHECK_THROWS_AS(static_cast<void>(slow.successful()), mp::ValueError);
     auto results = pool.imap(square, numbers(3));  // behind the slow one
     CHECK_THROWS_AS(results.next(mp::infinite, stop.token()), mp::CancelledError);
+    ours.send(true);
     slow.get();
     for (int i = 0; i < 3; ++i) CHECK(results.next() == i * i);
   }

@@ -66,8 +66,8 @@ TEST_SUITE("faults.pool_refusals") {
                     "a time limit whose timer is refused when it came too early holds all the same") {
     mp::Pool pool(1);
     // The timer of the first is there when the second begins, and is set again when it comes.
-    CHECK(pool.apply(mp::TaskOptions{.timeout = 300ms}, doubled, 1) == 2);
-    auto late = pool.apply_async(mp::TaskOptions{.timeout = 600ms}, hang_on);
+    CHECK(pool.apply(mp::TaskOptions{.timeout = 3s}, doubled, 1) == 2);
+    auto late = pool.apply_async(mp::TaskOptions{.timeout = 3300ms}, hang_on);
     fault_plan::clear();
     fault_plan::fail(platform::Call::event_loop_at, 1, platform::Condition::out_of_memory);
     CHECK_THROWS_AS(late.get(), mp::TimeoutError);
