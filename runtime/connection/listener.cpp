@@ -226,10 +226,10 @@ Connection Client(Address address, ClientOptions options, StopToken stop) {
     seal = shake_hands(stream, *handshake, std::min(deadline, Deadline::after(time_to_prove)), wakeup.get(),
                        text);
   }
-  using Peer = detail::ConnectionState::Peer;
-  const auto peer = key.empty() || options.protocol == Protocol::python ? Peer::stranger : Peer::ours;
-  return Connection(
-      std::make_shared<detail::ConnectionState>(std::move(stream.channel), true, true, peer, seal, text));
+  using State = detail::ConnectionState;
+  const auto peer =
+      key.empty() || options.protocol == Protocol::python ? State::Peer::stranger : State::Peer::ours;
+  return Connection(std::make_shared<State>(std::move(stream.channel), true, true, peer, seal, text));
 }
 
 }  // namespace multiprocessing

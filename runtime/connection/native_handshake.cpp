@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bytes.hpp"
 #include "connection/handshake.hpp"
 #include "contract/crypto.hpp"
 #include "support/errors.hpp"
@@ -11,24 +12,14 @@
 namespace multiprocessing::runtime {
 namespace {
 
-using Bytes = std::vector<std::byte>;
-using View = std::span<const std::byte>;
 using Kind = platform::Endpoint::Kind;
 
 constexpr std::string_view magic = "#MPCPP1#";  // with the version
 constexpr std::size_t nonce_size = 32;
 constexpr std::size_t mac_size = std::tuple_size_v<Sha256::Value>;
 constexpr std::byte wants_seal{1};
-constexpr std::byte welcome{1};
-constexpr std::byte failure{0};
-
-View bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
-
-// Byte by byte: gcc 12 takes insert() behind a literal for a mistake.
-void append(Bytes& bytes, View more) {
-  bytes.reserve(bytes.size() + more.size());
-  for (const std::byte byte : more) bytes.push_back(byte);
-}
+constexpr std::byte accepted{1};
+constexpr std::byte refused{0};
 
 /// The same text on both sides: numbers without a zone, which each machine names differently; Windows does
 /// not tell upper from lower case in the names of pipes.
@@ -94,7 +85,7 @@ class NativeHandshake final : public Handshake {
   [[nodiscard]] Sha256::Value proof(std::string_view role) const {
     Hmac<Sha256> mac(key_);
     mac.update(bytes_of(role));
-    mac.update(View(&failure, 1));  // a zero ends the role
+    mac.update(View(&refused, 1));  // a zero ends the role
     mac.update(bytes_of(magic));
     mac.update(View(&listener_wants_, 1));
     mac.update(View(&client_wants_, 1));
@@ -110,9 +101,9 @@ class NativeHandshake final : public Handshake {
       return {Answer::Verdict::refused, {}, "the client does not speak our protocol"};
     if (!equal_in_constant_time(message.last(mac_size), proof("client")))
       return {
-          Answer::Verdict::refused, {failure}, "the client has another key, or was sent to another address"};
+          Answer::Verdict::refused, {refused}, "the client has another key, or was sent to another address"};
     peer_has_key_ = true;
-    Bytes reply{welcome};
+    Bytes reply{accepted};
     append(reply, proof("listener"));
     return {Answer::Verdict::accepted, std::move(reply), {}};
   }
@@ -129,9 +120,9 @@ class NativeHandshake final : public Handshake {
   }
 
   Answer hear_verdict(View message) {
-    if (message.size() == 1 && message[0] == failure)
+    if (message.size() == 1 && message[0] == refused)
       return {Answer::Verdict::refused, {}, "the listener has another key, or another address"};
-    if (message.size() != 1 + mac_size || message[0] != welcome ||
+    if (message.size() != 1 + mac_size || message[0] != accepted ||
         !equal_in_constant_time(message.last(mac_size), proof("listener")))
       return {Answer::Verdict::refused, {}, "the listener could not prove that it has the key"};
     peer_has_key_ = true;

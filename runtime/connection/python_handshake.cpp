@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bytes.hpp"
 #include "connection/handshake.hpp"
 #include "contract/crypto.hpp"
 #include "support/errors.hpp"
@@ -14,8 +15,6 @@
 namespace multiprocessing::runtime {
 namespace {
 
-using Bytes = std::vector<std::byte>;
-using View = std::span<const std::byte>;
 using Verdict = Handshake::Answer::Verdict;
 
 constexpr std::string_view challenge = "#CHALLENGE#";
@@ -27,20 +26,12 @@ constexpr std::size_t random_size = 40;
 constexpr std::size_t old_challenge = 20;  // the only length that has no prefix
 constexpr std::size_t md5_size = std::tuple_size_v<Md5::Value>;
 
-View bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
-
 bool begins_with(View message, std::string_view text) {
   return message.size() >= text.size() && std::ranges::equal(message.first(text.size()), bytes_of(text));
 }
 
 bool is(View message, std::string_view text) {
   return message.size() == text.size() && begins_with(message, text);
-}
-
-// Byte by byte: gcc 12 takes insert() behind a literal for a mistake.
-void append(Bytes& bytes, View more) {
-  bytes.reserve(bytes.size() + more.size());
-  for (const std::byte byte : more) bytes.push_back(byte);
 }
 
 template <class Digest>

@@ -64,9 +64,10 @@ std::string process_name() {
 }
 
 /// A mutex that can be waited for with an end, made of parts that every thread checker knows.
-class Turn {
+class TimedMutex {
  public:
-  Turn* abandoned = nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
+  TimedMutex* abandoned =
+      nullptr;  ///< the parent's, in a forked child: who looks for leaks shall find it in use
 
   void lock() {
     std::unique_lock lock(mutex_);
@@ -104,7 +105,7 @@ class LogState {
 
   /// Held while the sink runs, so that it gets one record at a time; see SinkLock. A forked child gets a new
   /// one.
-  Turn* sink_mutex = new Turn;
+  TimedMutex* sink_mutex = new TimedMutex;
   bool sink_rests = false;  ///< lock_log() has its mutex
 
   /// To be called with `mutex` held, after level, decorated or sink have changed.
@@ -127,7 +128,7 @@ class SinkLock {
   }
 
  private:
-  std::unique_lock<Turn> lock_;
+  std::unique_lock<TimedMutex> lock_;
 };
 
 /// False if there is no sink.
@@ -238,7 +239,7 @@ void unlock_log_in_child() noexcept {
   in_sink = false;
   // Not destroyed: it belongs to the parent, and whoever runs it is not here.
   if (!log.sink_rests) new (&log.sink) std::shared_ptr<const LogSink>();
-  auto* const turn = new Turn;
+  auto* const turn = new TimedMutex;
   turn->abandoned = log.sink_mutex;
   log.sink_mutex = turn;
   log.update_threshold();
