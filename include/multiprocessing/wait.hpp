@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -65,6 +66,10 @@ auto wait(Range&& range, Duration timeout = infinite, StopToken stop = {}) {
   // A filter may let others through once some are ready: what is answered is what was waited for.
   std::vector<detail::ready_element_t<Element>> elements;
   std::vector<Waitable> waitables;
+  if constexpr (requires { std::ranges::size(range); }) {
+    elements.reserve(std::ranges::size(range));
+    waitables.reserve(std::ranges::size(range));
+  }
   for (auto&& element : range) {
     elements.emplace_back(element);
     waitables.emplace_back(elements.back());

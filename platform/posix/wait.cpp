@@ -5,6 +5,7 @@
 #include "contract/wait.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <map>
@@ -35,22 +36,15 @@ Status poll_until(pollfd* entries, std::size_t count, Deadline deadline) noexcep
   }
 }
 
-std::vector<pollfd> entries_for(std::span<const RawHandle> handles) {
-  std::vector<pollfd> entries;
-  entries.reserve(handles.size());
-  for (const RawHandle handle : handles) entries.push_back({posix::to_fd(handle), POLLIN, 0});
-  return entries;
-}
-
 // Each descriptor once, sorted.
-void remove_repeated(std::vector<pollfd>& entries) {
+std::span<pollfd> without_repeated(std::span<pollfd> entries) {
   std::ranges::sort(entries, {}, &pollfd::fd);
   const auto repeated = std::ranges::unique(entries, {}, &pollfd::fd);
-  entries.erase(repeated.begin(), repeated.end());
+  return entries.first(entries.size() - repeated.size());
 }
 
 std::vector<std::size_t> positions_of_ready(std::span<const RawHandle> handles,
-                                            const std::vector<pollfd>& entries, bool shortened) {
+                                            std::span<const pollfd> entries, bool shortened) {
   std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < handles.size(); ++i) {
     const auto& entry = shortened
@@ -88,11 +82,15 @@ Result<std::vector<std::size_t>> wait_any(std::span<const RawHandle> handles, De
   if (auto failure = fault_point(Call::wait_any)) return *failure;
   if (handles.empty()) return std::vector<std::size_t>();
   if (std::ranges::any_of(handles, [](RawHandle handle) { return handle < 0; })) return not_a_handle;
-  auto entries = entries_for(handles);
+  // Most lists are short, and a wait that finds something at once is as quick as what it asks memory for.
+  std::array<pollfd, 32> few;
+  std::vector<pollfd> many(handles.size() > few.size() ? handles.size() : 0);
+  auto entries = many.empty() ? std::span(few).first(handles.size()) : std::span(many);
+  for (std::size_t i = 0; i < handles.size(); ++i) entries[i] = {posix::to_fd(handles[i]), POLLIN, 0};
   auto status = poll_until(entries.data(), entries.size(), deadline);
   const bool shortened = !status && status.error().native == EINVAL;
   if (shortened) {
-    remove_repeated(entries);
+    entries = without_repeated(entries);
     status = poll_until(entries.data(), entries.size(), deadline);
   }
   if (!status) return status.error();

@@ -102,8 +102,11 @@ Result<EventLoop::Id> AsioLoop::watch(RawHandle handle, std::function<bool()> re
   HANDLE copy = nullptr;
   if (!DuplicateHandle(self, native(handle), self, &copy, SYNCHRONIZE, FALSE, 0))
     return last_error("DuplicateHandle");
+  Handle owned(raw(copy));
   entry->call = std::move(ready);
-  entry->handle.emplace(context_, copy);
+  entry->handle.emplace(context_);
+  entry->handle->assign(copy);
+  static_cast<void>(owned.release());
   return insert(std::move(entry));
 } catch (const std::bad_alloc&) {
   return Error{Condition::out_of_memory, ERROR_NOT_ENOUGH_MEMORY, "EventLoop::watch"};

@@ -4,6 +4,8 @@
 #include <multiprocessing/errors.hpp>
 #include <multiprocessing/wait.hpp>
 
+#include <array>
+#include <span>
 #include <vector>
 
 #include "contract/process.hpp"
@@ -20,11 +22,13 @@ namespace {
 /// Without a set: every handle is handed to the system.
 KeptWaitSet::Ready wait_plainly(std::span<const Waitable> list, platform::Deadline deadline,
                                 const platform::Wakeup* wakeup) {
-  std::vector<platform::RawHandle> handles;
-  handles.reserve(list.size() + 1);
-  for (const Waitable& waitable : list)
-    handles.push_back((platform::RawHandle)waitable.native_handle().native());
-  if (wakeup != nullptr) handles.push_back(wakeup->waitable());
+  const std::size_t size = list.size() + (wakeup != nullptr ? 1 : 0);
+  std::array<platform::RawHandle, 32> few;
+  std::vector<platform::RawHandle> many(size > few.size() ? size : 0);
+  const auto handles = many.empty() ? std::span(few).first(size) : std::span(many);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    handles[i] = (platform::RawHandle)list[i].native_handle().native();
+  if (wakeup != nullptr) handles.back() = wakeup->waitable();
   KeptWaitSet::Ready answer{value_or_throw(platform::wait_any(handles, deadline)), false};
   if (!answer.positions.empty() && answer.positions.back() == list.size()) {
     answer.positions.pop_back();

@@ -85,6 +85,9 @@ int odd_only(int x) {
 }
 mp::Connection* waits_at = nullptr;  // of a worker
 mp::Connection* tells_at = nullptr;
+mp::Connection* line = nullptr;
+void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); }
+void wait_until_told() { static_cast<void>(line->recv<bool>()); }
 void take_both_ends(mp::Connection first, mp::Connection last) {
   waits_at = new mp::Connection(std::move(first));
   tells_at = new mp::Connection(std::move(last));
@@ -414,11 +417,11 @@ TEST_SUITE("api.pools") {
   }
 
   TEST_CASE("a wait for a result may be given up; nothing is lost") {
-    mp::Pool pool(1);
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
     mp::StopSource stop;
     stop.request_stop();
-    auto [ours, theirs] = mp::Pipe();
-    auto slow = pool.apply_async([](mp::Connection line) { static_cast<void>(line.recv<bool>()); }, theirs);
+    auto slow = pool.apply_async(wait_until_told);
     CHECK_THROWS_AS(slow.get(0s), mp::TimeoutError);
     CHECK_THROWS_AS(slow.get(mp::infinite, stop.token()), mp::CancelledError);
     CHECK_FALSE(slow.wait(0s));
