@@ -14,13 +14,14 @@ namespace multiprocessing::platform::posix {
 class KeptSet {
  public:
   virtual ~KeptSet() = default;
-  /// Errors: invalid_argument, already_exists, out_of_memory, out_of_handles.
+  /// Takes the memory that a wait needs for it, too. Errors: invalid_argument, already_exists, out_of_memory,
+  /// out_of_handles; throws std::bad_alloc, and nothing has happened then.
   [[nodiscard]] virtual Status add(int fd, std::size_t key) = 0;
   /// The descriptor is in the set.
   virtual void remove(int fd) noexcept = 0;
-  /// Waits once, at most until the deadline, for some of the `size` descriptors; a wait that was interrupted
-  /// finds none.
-  [[nodiscard]] virtual Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t size) = 0;
+  /// Waits once, at most until the deadline, for some of the descriptors; a wait that was interrupted finds
+  /// none. Throws std::bad_alloc if `ready` is too small; nothing is lost by that.
+  [[nodiscard]] virtual Status wait(std::vector<std::size_t>& ready, Deadline deadline) = 0;
 };
 
 /// Whether waiting costs what is ready, not what is in the set; "no-epoll" takes it away.

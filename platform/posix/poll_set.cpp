@@ -19,6 +19,7 @@ class PollSet final : public KeptSet {
     if (::fcntl(fd, F_GETFD) == -1) return last_error("poll");
     if (std::ranges::find(entries_, fd, &pollfd::fd) != entries_.end())
       return Error{Condition::already_exists, EEXIST, "poll"};
+    entries_.reserve(entries_.size() + 1);
     keys_.push_back(key);
     entries_.push_back({fd, POLLIN, 0});
     return {};
@@ -30,7 +31,7 @@ class PollSet final : public KeptSet {
     entries_.erase(at);
   }
 
-  Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t) override {
+  Status wait(std::vector<std::size_t>& ready, Deadline deadline) override {
     const int count = interruptible([&] {
       return ::poll(entries_.data(), static_cast<nfds_t>(entries_.size()), deadline.remaining_milliseconds());
     });

@@ -143,10 +143,16 @@ class WaitSet::State {
 
   Status add(RawHandle handle, std::size_t key) {
     if (handle < 0) return not_a_handle;
-    if (members_.contains(key)) return Error{Condition::already_exists, EEXIST, "add"};
-    if (auto status = set_->add(posix::to_fd(handle), key); !status) return status;
-    members_.emplace(key, posix::to_fd(handle));
-    return {};
+    const auto [member, is_new] = members_.try_emplace(key, posix::to_fd(handle));
+    if (!is_new) return Error{Condition::already_exists, EEXIST, "add"};
+    try {
+      auto status = set_->add(member->second, key);
+      if (!status) members_.erase(member);
+      return status;
+    } catch (...) {
+      members_.erase(member);
+      throw;
+    }
   }
 
   Status remove(std::size_t key) {
@@ -160,7 +166,7 @@ class WaitSet::State {
   Status wait(std::vector<std::size_t>& ready, Deadline deadline) {
     for (;;) {
       const bool last = deadline.expired();
-      auto status = set_->wait(ready, deadline, members_.size());
+      auto status = set_->wait(ready, deadline);
       if (!status || !ready.empty() || last) return status;
     }
   }

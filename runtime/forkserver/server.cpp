@@ -53,11 +53,11 @@ class Server {
   }
 
   void serve() {
-    std::vector<std::size_t> ready;
     while (serving_ || !running_.empty()) {
       // What could not be waited for is waited for again.
-      if (!set_->wait(ready, Deadline::never())) continue;
-      for (const auto key : ready) {
+      if (!set_->wait(ready_, Deadline::never())) continue;
+      for (std::size_t i = 0; i < ready_.size(); ++i) {  // an errand takes room for more
+        const auto key = ready_[i];
         if (key == owner_gone) return;
         if (key == errands)
           take_errand();
@@ -110,7 +110,8 @@ class Server {
     auto streams = read_errand(order.handover);
     if (!streams) return refuse(order, streams.error());
     order.streams = *std::move(streams);
-    // Before there is a child: what is handed over must not get lost here for want of memory.
+    // Before there is a child: what is handed over must not get lost here for want of memory, nor its end.
+    ready_.reserve(running_.size() + first_child + 1);
     const std::size_t key = next_key_++;
     auto running = running_.extract(running_.try_emplace(key).first);
     auto child = fork_library(nullptr, [&] { become_child(order); });
@@ -164,6 +165,7 @@ class Server {
   ParentLink& owner_;
   std::optional<platform::WaitSet> set_;
   std::map<std::size_t, Running> running_;
+  std::vector<std::size_t> ready_;
   std::size_t next_key_ = first_child;
   bool serving_ = true;
 };

@@ -46,10 +46,8 @@ bool EndWatch::waits_for_word(const Look& look) {
   }
   const auto late = or_out_of_memory([&] {
     return loop.at(word->deadline, [self = shared_from_this(), look, told] {
-      if (told)
-        static_cast<void>((*look)());
-      else
-        self->look_again(look);
+      if (told) reactor().cancel(self->word_);
+      self->look_again(look);
     });
   });
   if (late) {

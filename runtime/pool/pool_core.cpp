@@ -25,6 +25,10 @@ std::set<PoolCore*>& pools() {
   return all;
 }
 
+/// The pool whose calls this thread tells that they have failed. A callback that got no thread of its own
+/// runs inside of that, and would wait for itself in join().
+thread_local const PoolCore* aborted_here = nullptr;
+
 /// Workers of a pool go with the program; those of an executor finish what they have.
 void end_pools() {
   std::vector<std::shared_ptr<PoolCore>> living;
@@ -191,6 +195,7 @@ std::size_t PoolCore::appetite() const {
 }
 
 void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
+  const auto* const outer = std::exchange(aborted_here, this);
   enough_workers_.request_stop();  // whoever forks the next one may be stopped himself
   {
     const std::scoped_lock lock(mutex_);
@@ -203,6 +208,7 @@ void PoolCore::abort_all(const std::shared_ptr<const TaskFailure>& failure) {
   for (const auto& job : queue_) job->set_queued(false);
   queue_.clear();
   again_.clear();
+  aborted_here = outer;
   changed_.notify_all();  // a pool that breaks without workers has ended: no death of one will tell
 }
 
@@ -240,7 +246,7 @@ void PoolCore::break_without_memory() noexcept {
 // Whoever has joined it finds every call answered, those of a pool that broke as well.
 bool PoolCore::has_ended() const noexcept {
   const bool aborts = aborting_ > 0 || ((phase_ == Phase::terminated || broken_) && !open_.empty());
-  if (aborts) return false;
+  if (aborts && aborted_here != this) return false;
   return workers_.empty() && leaving_ == 0 && !keeping_up_ && missing() <= 0;
 }
 

@@ -30,7 +30,7 @@ void set_warm_up(std::function<void()> touch) { warm_up() = std::move(touch); }
 
 LeakCheck::LeakCheck() {
   if (const auto touch = std::exchange(warm_up(), nullptr)) touch();
-  before_ = holdings();
+  before_ = settled_holdings();
 }
 
 LeakCheck::~LeakCheck() {

@@ -31,13 +31,14 @@ class QueueSet final : public KeptSet {
   explicit QueueSet(Handle queue) noexcept : queue_(std::move(queue)) {}
 
   Status add(int fd, std::size_t key) override {
-    if (members_.contains(fd)) return Error{Condition::already_exists, EEXIST, "kevent"};
-    if (change(fd, EV_ADD, key) == -1) {
-      if (errno == ENOENT) return Error{Condition::invalid_argument, errno, "kevent"};
-      return last_error("kevent");
-    }
-    members_.insert(fd);
-    return {};
+    if (events_.size() <= members_.size()) events_.resize(2 * members_.size() + 1);
+    const auto [member, is_new] = members_.insert(fd);
+    if (!is_new) return Error{Condition::already_exists, EEXIST, "kevent"};
+    if (change(fd, EV_ADD, key) != -1) return {};
+    const int failure = errno;
+    members_.erase(member);
+    if (failure == ENOENT) return Error{Condition::invalid_argument, failure, "kevent"};
+    return error_of(failure, "kevent");
   }
 
   void remove(int fd) noexcept override {
@@ -45,8 +46,7 @@ class QueueSet final : public KeptSet {
     members_.erase(fd);
   }
 
-  Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t size) override {
-    events_.resize(std::max<std::size_t>(size, 1));
+  Status wait(std::vector<std::size_t>& ready, Deadline deadline) override {
     const timespec left = to_timespec(deadline);
     const int count = interruptible([&] {
       return ::kevent(to_fd(queue_.get()), nullptr, 0, events_.data(), static_cast<int>(events_.size()),
@@ -67,7 +67,7 @@ class QueueSet final : public KeptSet {
 
   Handle queue_;
   std::set<int> members_;
-  std::vector<struct kevent> events_;
+  std::vector<struct kevent> events_{1};
 };
 
 }  // namespace

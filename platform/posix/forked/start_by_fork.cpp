@@ -7,6 +7,7 @@
 // without /proc, it is taken for one after a few seconds: an error would have been reported long before.
 // Manual pages: fork(2), pipe(2), poll(2), waitid(2).
 #include <cerrno>
+#include <chrono>
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -28,7 +29,7 @@ int fork_child(ChildSide& side) noexcept {
 }
 
 constexpr int look_after_ms = 50;  // a program is loaded long before
-constexpr int most_blind_looks = 100;
+constexpr std::chrono::seconds longest_blind_wait(5);
 
 bool has_ended(int pid) noexcept {
   siginfo_t info{};
@@ -50,9 +51,10 @@ bool is_readable(int fd, int timeout_ms) noexcept {
 
 // The report, if there is one. Without: the program was loaded, as far as anybody can tell.
 std::optional<StartReport> read_report(int fd, int pid) noexcept {
-  for (int looks = 1; !is_readable(fd, look_after_ms); ++looks) {
+  const auto patience = Deadline::after(longest_blind_wait);  // a look that a signal interrupts is shorter
+  while (!is_readable(fd, look_after_ms)) {
     const bool settled =
-        has_executed(pid) || has_ended(pid) || (looks >= most_blind_looks && !processes_are_known());
+        has_executed(pid) || has_ended(pid) || (patience.expired() && !processes_are_known());
     // Asked once more: a child reports before it ends.
     if (settled && !is_readable(fd, 0)) return std::nullopt;
   }

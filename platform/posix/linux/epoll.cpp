@@ -1,7 +1,6 @@
 // A WaitSet on epoll, level-triggered: kept in the kernel, so that a wait costs what is ready. A descriptor
 // that poll() would call always ready (a regular file, /dev/null) cannot be in an epoll: invalid_argument.
 // Manual pages: epoll_create1(2), epoll_ctl(2), epoll_wait(2).
-#include <algorithm>
 #include <cerrno>
 
 #include <sys/epoll.h>
@@ -22,7 +21,11 @@ class EpollSet final : public KeptSet {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = key;
-    if (::epoll_ctl(to_fd(epoll_.get()), EPOLL_CTL_ADD, fd, &event) == 0) return {};
+    if (events_.size() <= size_) events_.resize(2 * size_ + 1);
+    if (::epoll_ctl(to_fd(epoll_.get()), EPOLL_CTL_ADD, fd, &event) == 0) {
+      ++size_;
+      return {};
+    }
     switch (errno) {
       case EPERM:
       case ELOOP:
@@ -34,10 +37,12 @@ class EpollSet final : public KeptSet {
     }
   }
 
-  void remove(int fd) noexcept override { ::epoll_ctl(to_fd(epoll_.get()), EPOLL_CTL_DEL, fd, nullptr); }
+  void remove(int fd) noexcept override {
+    ::epoll_ctl(to_fd(epoll_.get()), EPOLL_CTL_DEL, fd, nullptr);
+    --size_;
+  }
 
-  Status wait(std::vector<std::size_t>& ready, Deadline deadline, std::size_t size) override {
-    events_.resize(std::max<std::size_t>(size, 1));
+  Status wait(std::vector<std::size_t>& ready, Deadline deadline) override {
     const int count = interruptible([&] {
       return ::epoll_wait(to_fd(epoll_.get()), events_.data(), static_cast<int>(events_.size()),
                           deadline.remaining_milliseconds());
@@ -53,7 +58,8 @@ class EpollSet final : public KeptSet {
 
  private:
   Handle epoll_;
-  std::vector<epoll_event> events_;
+  std::size_t size_ = 0;
+  std::vector<epoll_event> events_{1};
 };
 
 }  // namespace

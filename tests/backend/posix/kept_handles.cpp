@@ -43,7 +43,7 @@ void settle() {
 /// Counts what is open beyond what there was when it was made; all is as it should be where nobody can count.
 class Count {
  public:
-  Count() : before_((settle(), mp::platform::open_handle_count())) {}
+  Count() : before_((settle(), mp::test_support::settled_holdings().handles)) {}
   [[nodiscard]] int more() const { return before_ ? *mp::platform::open_handle_count() - *before_ : 0; }
   [[nodiscard]] bool is(int expected) const { return !before_ || more() == expected; }
   [[nodiscard]] bool becomes(int expected) const {
@@ -219,7 +219,7 @@ TEST_SUITE("backend.kept_handles") {
       CHECK(context.call(how_many, many(100)) == 100);  // and a fork server is there
       const Count count;
       for (int i = 0; i < 3; ++i) CHECK(context.call(how_many, many(100)) == 100);
-      CHECK(count.becomes(0));
+      CHECK_MESSAGE(count.becomes(0), count.more(), " more than before");
     });
   }
 
