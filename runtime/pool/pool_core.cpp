@@ -246,7 +246,10 @@ void PoolCore::break_without_memory() noexcept {
 // Whoever has joined it finds every call answered, those of a pool that broke as well.
 bool PoolCore::has_ended() const noexcept {
   const bool aborts = aborting_ > 0 || ((phase_ == Phase::terminated || broken_) && !open_.empty());
-  if (aborts && aborted_here != this) return false;
+  return workers_have_ended() && (!aborts || aborted_here == this);
+}
+
+bool PoolCore::workers_have_ended() const noexcept {
   return workers_.empty() && leaving_ == 0 && !keeping_up_ && missing() <= 0;
 }
 

@@ -374,7 +374,7 @@ void PoolCore::let_go(Worker& worker) {
 void PoolCore::note_let_go() {
   const std::scoped_lock lock(mutex_);
   --leaving_;
-  if (has_ended()) changed_.notify_all();  // who waits for all is not woken by each
+  if (workers_have_ended()) changed_.notify_all();  // who waits for all is not woken by each
 }
 
 // A worker begins a task when it has all of it. So one whose last byte was not read has not begun; of several

@@ -49,6 +49,20 @@ std::map<int, int> runs_told(mp::Connection& told) {
 }
 
 TEST_SUITE("faults.pool_refusals") {
+  // First, while there is no thread for callbacks yet.
+  TEST_CASE_FIXTURE(CleanPlan, "a callback that gets no thread may join the pool that is being terminated") {
+    mp::Pool pool(1);
+    bool joined = false;
+    auto hanging = pool.apply_async(hang_on);
+    hanging.on_error([&](const std::exception_ptr&) { joined = pool.join(60s); });
+    fault_plan::clear();
+    fault_plan::fail(platform::Call::run_in_background, 1, platform::Condition::out_of_processes);
+    pool.terminate();
+    CHECK(fault_plan::injected() == 1);
+    CHECK(joined);
+    CHECK_THROWS_AS(hanging.get(), mp::CancelledError);
+  }
+
   TEST_CASE_FIXTURE(CleanPlan, "a time limit whose timer is refused holds all the same") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool = context.Pool(1);

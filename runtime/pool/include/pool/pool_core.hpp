@@ -173,6 +173,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void let_go(Worker& worker);
   void note_let_go();
   [[nodiscard]] bool has_ended() const noexcept;
+  [[nodiscard]] bool workers_have_ended() const noexcept;
   void drop_initializer() noexcept;
   void take_back(Worker& worker, Deliveries& deliveries);
   void hand_last_out_again(Assignments& sent) noexcept;
