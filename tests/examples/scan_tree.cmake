@@ -30,6 +30,26 @@ macro(write_large_files)
   list(LENGTH tree_files tree_count)
 endmacro()
 
+# Replaces the tree by COUNT small files, a multiple of ten. Sets tree_count, lines, words and bytes.
+macro(write_small_files count)
+  file(REMOVE_RECURSE "${WORK}/tree")
+  set(tree_count ${count})
+  math(EXPR folders "${count} / 10")
+  math(EXPR last "${folders} - 1")
+  set(first_ten "")
+  foreach(digit RANGE 9)
+    string(REPEAT "line of a file\n" ${digit} text)
+    foreach(folder RANGE ${last})
+      file(WRITE "${WORK}/tree/${folder}/${digit}.txt" "${text}")
+    endforeach()
+    list(APPEND first_ten "tree/0/${digit}.txt")
+  endforeach()
+  wc_total(${first_ten})
+  foreach(sum lines words bytes)
+    math(EXPR ${sum} "${${sum}} * ${folders}")
+  endforeach()
+endmacro()
+
 # Sets lines, words and bytes in the caller, as wc counts the given files (in one call: not too many).
 function(wc_total)
   execute_process(COMMAND "${CMAKE_COMMAND}" -E env LC_ALL=C "${WC}" ${ARGN} WORKING_DIRECTORY "${WORK}"
