@@ -514,6 +514,17 @@ TEST_SUITE("api.pools") {
     CHECK(pids[1] != pids[2]);
   }
 
+  TEST_CASE(
+      "without a chunk size there are four chunks for each worker, also where the length is not known") {
+    mp::Pool pool(1, {.maxtasksperchild = 1});  // so that each chunk has a worker of its own
+    const auto by_twos = [](const std::vector<int>& pids) {
+      CHECK(std::set<int>(pids.begin(), pids.end()).size() == 4);
+      for (std::size_t i = 0; i + 1 < pids.size(); i += 2) CHECK(pids[i] == pids[i + 1]);
+    };
+    by_twos(pool.map(pid_of, numbers(8)));
+    by_twos(pool.map(pid_of, numbers(8) | std::views::filter([](int) { return true; })));
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "close lets tasks finish; join waits for the end") {
     with_each_start_method([](mp::Context& context) {
       mp::Pool pool(2, {.context = context});
