@@ -481,6 +481,18 @@ TEST_SUITE("api.pools") {
     CHECK(greeting == "none");
   }
 
+  TEST_CASE("an initializer is a value: task() makes it, and its copies name the same call") {
+    CHECK_FALSE(mp::Task());
+    const mp::Task greet =
+        mp::task([](std::string text, int times) { greeting = text + std::to_string(times); }, "hello", 2);
+    CHECK(greet);
+    for (const mp::Task& each : {greet, mp::Task(greet)}) {
+      mp::Pool pool(1, {.initializer = each});
+      CHECK(pool.apply([] { return greeting; }) == "hello2");
+    }
+    CHECK(greeting == "none");
+  }
+
   TEST_CASE("a connection comes with the initializer") {
     static mp::Connection* kept = nullptr;
     with_each_start_method([](mp::Context& context) {
