@@ -481,6 +481,18 @@ TEST_SUITE("api.pools") {
     CHECK(greeting == "none");
   }
 
+  TEST_CASE("an initializer is a value: task() makes it, and its copies name the same call") {
+    CHECK_FALSE(mp::Task());
+    const mp::Task greet =
+        mp::task([](std::string text, int times) { greeting = text + std::to_string(times); }, "hello", 2);
+    CHECK(greet);
+    for (const mp::Task& each : {greet, mp::Task(greet)}) {
+      mp::Pool pool(1, {.initializer = each});
+      CHECK(pool.apply([] { return greeting; }) == "hello2");
+    }
+    CHECK(greeting == "none");
+  }
+
   TEST_CASE("a connection comes with the initializer") {
     static mp::Connection* kept = nullptr;
     with_each_start_method([](mp::Context& context) {
@@ -512,6 +524,17 @@ TEST_SUITE("api.pools") {
     CHECK(std::set<int>(pids.begin(), pids.end()).size() == 3);
     CHECK(pids[0] == pids[1]);
     CHECK(pids[1] != pids[2]);
+  }
+
+  TEST_CASE(
+      "without a chunk size there are four chunks for each worker, also where the length is not known") {
+    mp::Pool pool(1, {.maxtasksperchild = 1});  // so that each chunk has a worker of its own
+    const auto by_twos = [](const std::vector<int>& pids) {
+      CHECK(std::set<int>(pids.begin(), pids.end()).size() == 4);
+      for (std::size_t i = 0; i + 1 < pids.size(); i += 2) CHECK(pids[i] == pids[i + 1]);
+    };
+    by_twos(pool.map(pid_of, numbers(8)));
+    by_twos(pool.map(pid_of, numbers(8) | std::views::filter([](int) { return true; })));
   }
 
   TEST_CASE_FIXTURE(LeakCheck, "close lets tasks finish; join waits for the end") {

@@ -10,6 +10,8 @@
 
 namespace multiprocessing::test_support {
 
+bool forks() { return platform::capabilities().fork; }
+bool forks_by_default() { return platform::capabilities().fork_is_default; }
 bool has_signals() { return platform::capabilities().signals; }
 bool limits_memory() {
   for (const char* name : {"MULTIPROCESSING_TEST_EMULATED", "MULTIPROCESSING_SANITIZED"})

@@ -14,10 +14,10 @@
 
 #include <sched.h>
 
+#include "control_groups.hpp"
+
 namespace multiprocessing::platform::posix {
 namespace {
-
-constexpr const char* mount = "/sys/fs/cgroup";
 
 std::optional<int> rounded_up(long long quota, long long period) {
   if (quota <= 0 || period <= 0) return std::nullopt;
@@ -58,7 +58,7 @@ bool has_word(const std::string& list, const std::string& word) {
 }
 
 // One line of /proc/self/cgroup: "number:controllers:/group".
-std::optional<int> quota_of_line(const std::string& line) {
+std::optional<int> quota_of_line(const std::string& line, const std::string& mount) {
   const auto first = line.find(':');
   const auto second = line.find(':', first + 1);
   if (first == std::string::npos || second == std::string::npos) return std::nullopt;
@@ -67,7 +67,7 @@ std::optional<int> quota_of_line(const std::string& line) {
   if (group.empty() || group.front() != '/') return std::nullopt;
   if (controllers.empty()) return least_quota(mount, group, quota_of_version_2);
   if (!has_word(controllers, "cpu")) return std::nullopt;
-  return least_quota(std::string(mount) + "/" + controllers, group, quota_of_version_1);
+  return least_quota(mount + "/" + controllers, group, quota_of_version_1);
 }
 
 }  // namespace
@@ -85,10 +85,14 @@ std::optional<int> allowed_processors() noexcept {
 }
 
 std::optional<int> processor_quota() {
-  std::ifstream file("/proc/self/cgroup");
+  std::ifstream list("/proc/self/cgroup");
+  return least_quota_of_groups(list, "/sys/fs/cgroup");
+}
+
+std::optional<int> least_quota_of_groups(std::istream& list, const std::string& mount) {
   std::optional<int> least;
-  for (std::string line; std::getline(file, line);)
-    if (const auto quota = quota_of_line(line)) least = std::min(least.value_or(*quota), *quota);
+  for (std::string line; std::getline(list, line);)
+    if (const auto quota = quota_of_line(line, mount)) least = std::min(least.value_or(*quota), *quota);
   return least;
 }
 

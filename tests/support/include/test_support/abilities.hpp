@@ -3,6 +3,10 @@
 
 namespace multiprocessing::test_support {
 
+/// The system can fork.
+[[nodiscard]] bool forks();
+/// It does so where nobody asks for anything else.
+[[nodiscard]] bool forks_by_default();
 /// Processes have signals: an exit code -N stands for signal N.
 [[nodiscard]] bool has_signals();
 /// A limit of memory is kept: emulators let it pass, and sanitizers need more than any.
