@@ -79,7 +79,9 @@ concept not_task_options = !std::same_as<std::remove_cvref_t<T>, TaskOptions>;
 /// A pool of processes. Functions, arguments and results follow the rules of Process and call(): free
 /// functions, captureless lambdas, function objects that can be serialized, `mp::fn<…>`; what cannot travel
 /// does not compile; what cannot be written throws SerializationError in the caller, and the pool goes on.
-/// Connections and other handles cannot travel with a task: give them to the initializer.
+/// A Connection cannot travel with a task or its result, inside aggregates and containers neither: that does
+/// not compile, and is a SerializationError where only a class's own save() knows of it. Give it to the
+/// initializer.
 ///
 /// Movable. Thread-safe but for moving and destruction. Only the process that made it may use it: others get
 /// AssertionError. Workers are daemonic: they are among active_children(), end with the program, and may have
