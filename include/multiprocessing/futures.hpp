@@ -82,13 +82,15 @@ class MapResults {
 /// BrokenProcessPool is thrown when no worker can begin. Python: `concurrent.futures.ProcessPoolExecutor`.
 class ProcessPoolExecutor {
  public:
+  /// Starts the workers and throws as Pool does.
   explicit ProcessPoolExecutor(int max_workers = process_cpu_count(), PoolOptions options = {})
       : core_(detail::make_pool({.processes = max_workers,
                                  .initializer = std::move(options.initializer),
                                  .maxtasksperchild = options.maxtasksperchild,
                                  .retries = options.retries,
                                  .start_method = options.context.method(),
-                                 .executor = true})) {}
+                                 .executor = true,
+                                 .stop = std::move(options.stop)})) {}
   ProcessPoolExecutor(ProcessPoolExecutor&&) noexcept = default;
   ProcessPoolExecutor& operator=(ProcessPoolExecutor&& other) noexcept {
     if (this != &other) {

@@ -57,6 +57,9 @@ struct PoolOptions {
   /// How often a task is run again whose worker died of it.
   unsigned retries = 0;
   PoolContext context = {};
+  /// Gives up starting the pool: its constructor throws CancelledError then, and no worker is left. Of no
+  /// meaning later, when workers are replaced.
+  StopToken stop = {};
 };
 
 /// For imap_outcomes().
@@ -88,14 +91,17 @@ concept not_task_options = !std::same_as<std::remove_cvref_t<T>, TaskOptions>;
 /// no children of their own.
 class Pool {
  public:
-  /// Starts the workers. Throws ValueError (processes below 1), AssertionError (in a daemonic process),
-  /// OSError, RuntimeError (freeze_support() was not called).
+  /// Starts the workers, and blocks until their programs are loaded: for as long as a fork server that is
+  /// stopped does not go on, unless options.stop is set. Throws ValueError (processes below 1),
+  /// AssertionError (in a daemonic process), OSError, RuntimeError (freeze_support() was not called),
+  /// CancelledError.
   explicit Pool(int processes = process_cpu_count(), PoolOptions options = {})
       : core_(detail::make_pool({.processes = processes,
                                  .initializer = std::move(options.initializer),
                                  .maxtasksperchild = options.maxtasksperchild,
                                  .retries = options.retries,
-                                 .start_method = options.context.method()})) {}
+                                 .start_method = options.context.method(),
+                                 .stop = std::move(options.stop)})) {}
   Pool(Pool&&) noexcept = default;
   Pool& operator=(Pool&& other) noexcept {
     if (this != &other) detail::drop_pool(std::exchange(core_, std::move(other.core_)));
