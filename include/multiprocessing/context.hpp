@@ -5,6 +5,7 @@
 #include <multiprocessing/call.hpp>
 #include <multiprocessing/connection.hpp>
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/futures.hpp>
 #include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
 #include <multiprocessing/pool.hpp>
@@ -64,7 +65,8 @@ requires(...&& std::invocable<F&>) void set_forkserver_preload(F... functions) {
   detail::set_forkserver_preload(tasks);
 }
 
-/// The package with one start method: the functions and process classes of the namespace, as members.
+/// The package with one start method: as members, what starts processes by it, and the rest of what Python's
+/// contexts have. Thread-safe. Python: `multiprocessing.context.BaseContext`.
 class MULTIPROCESSING_EXPORT Context {
  public:
   /// Empty: the default at the time of use.
@@ -147,6 +149,12 @@ class MULTIPROCESSING_EXPORT Context {
                                            PoolOptions options = {}) const {
     options.context = PoolContext(method_);
     return multiprocessing::Pool(processes, std::move(options));
+  }
+  /// The same. Python: `ProcessPoolExecutor(mp_context=…)`.
+  [[nodiscard]] multiprocessing::ProcessPoolExecutor ProcessPoolExecutor(
+      int max_workers = multiprocessing::process_cpu_count(), PoolOptions options = {}) const {
+    options.context = PoolContext(method_);
+    return multiprocessing::ProcessPoolExecutor(max_workers, std::move(options));
   }
 
   [[nodiscard]] multiprocessing::Process& current_process() const {

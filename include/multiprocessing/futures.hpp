@@ -35,8 +35,7 @@ struct MapOptions {
 };
 
 /// Results in the order of their inputs, within the time that the call was given. What a task threw comes
-/// from begin() or
-/// ++, and ends the loop, as in Python; next() goes on behind it.
+/// from begin() or ++, and ends the loop, as in Python; next() goes on behind it.
 template <class R>
 class MapResults {
  public:
