@@ -42,7 +42,11 @@ MULTIPROCESSING_EXPORT void set_start_method(std::string_view method, bool force
 
 /// What "spawn" and the fork server execute in place of this program: the same build under another path, or a
 /// program that knows the targets by register_task(). `prefix` is a launcher such as wine or qemu with its
-/// arguments. An empty path is this program again.
+/// arguments. An empty path is this program again. Counts for every start() by "spawn" that begins later,
+/// here and in children that are started later; the fork server that runs is replaced at the next start() by
+/// "forkserver", and the children that it has go on. Nothing is looked for now: start() throws OSError if
+/// there is no such program. Process-wide; thread-safe. Python: `multiprocessing.set_executable`, which has
+/// no launcher.
 MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::string> prefix = {});
 
 /// Lets F run in another executable that registers the same F under the same name before freeze_support().

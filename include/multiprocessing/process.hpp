@@ -157,9 +157,14 @@ class MULTIPROCESSING_EXPORT Process {
   /// Ready when the process has ended, for connection::wait() and event loops. Throws ValueError before
   /// start().
   [[nodiscard]] Sentinel sentinel() const;
-  /// The key that handshakes use; a child has its parent's.
+  /// A secret that a process shares with its children, for the handshakes of Listener and Client: 32 bytes
+  /// from the system's source of random numbers, or what set_authkey() said. Of a child that was given none
+  /// of its own it is this process's. Throws OSError (no random numbers). Thread-safe.
+  /// Python: `authkey`.
   [[nodiscard]] std::vector<std::byte> authkey() const;
-  /// Throws AssertionError after start().
+  /// The key that the child shall have, and its children; of any length but none. Throws ValueError (an empty
+  /// key), AssertionError after start(), but for current_process(): that has the new key from now on, and so
+  /// have the children that it starts later. Thread-safe. Python: `authkey`.
   void set_authkey(ByteView key);
 
   /// The other ends of the child's streams. Throw ValueError unless the stream was opened with Stdio::pipe
