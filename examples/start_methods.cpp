@@ -1,4 +1,5 @@
-// The two ways in which a child comes into being, and what each brings along of its parent.
+// Two of the three ways in which a child comes into being, spawn and fork, and what each brings along of its
+// parent. The third, forkserver, is seen as spawn is: a child of it has nothing of its parent either.
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <algorithm>

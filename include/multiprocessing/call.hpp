@@ -35,8 +35,10 @@ concept callable_argument = !std::same_as<std::decay_t<F>, CallOptions>;
 }  // namespace detail
 
 /// Runs `f(args...)` in a fresh process and returns its result. What f throws is thrown here: with its own
-/// type if that is the standard library's or ours, else as RemoteError. A child that crashes or exits:
-/// ProcessExitedException. Blocks.
+/// type if that is the standard library's or ours, else as RemoteError. Blocks until the process has ended.
+/// Also throws ProcessExitedException (it crashed or exited), SerializationError (an argument or the result
+/// cannot be written or read; a result cannot bring a Connection), CancelledError (options.stop: the process
+/// is stopped first, killed after a second), OSError and whatever else Process::start() throws. Thread-safe.
 template <class F, class... Args>
 requires detail::callable_argument<F>
 auto call(CallOptions options, F f, Args&&... args) -> detail::task_result_t<F, Args...> {
@@ -50,7 +52,7 @@ auto call(F f, Args&&... args) -> detail::task_result_t<F, Args...> {
   return call(CallOptions{}, std::move(f), std::forward<Args>(args)...);
 }
 
-/// The same without waiting.
+/// The same without waiting: what starting throws is thrown here, the rest by the Future.
 template <class F, class... Args>
 requires detail::callable_argument<F>
 auto call_async(CallOptions options, F f, Args&&... args) -> Future<detail::task_result_t<F, Args...>> {

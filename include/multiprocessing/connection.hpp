@@ -76,7 +76,7 @@ void encode_message(Encoder& encoder, const T& value) {
 /// Blocking calls throw CancelledError when `stop` was set, also while they wait for another thread's call. A
 /// message that was being received then is received to its end by the next call. One that was being sent
 /// closes the connection, unless nothing of it had gone out, which Windows does not tell once a write waits.
-class MULTIPROCESSING_EXPORT Connection : public detail::Shareable {
+class MULTIPROCESSING_EXPORT Connection : public detail::BearsHandle {
  public:
   /// Of no pipe: closed.
   Connection() noexcept;

@@ -5,6 +5,7 @@
 #include <multiprocessing/call.hpp>
 #include <multiprocessing/connection.hpp>
 #include <multiprocessing/detail/export.hpp>
+#include <multiprocessing/futures.hpp>
 #include <multiprocessing/listener.hpp>
 #include <multiprocessing/logging.hpp>
 #include <multiprocessing/pool.hpp>
@@ -41,7 +42,11 @@ MULTIPROCESSING_EXPORT void set_start_method(std::string_view method, bool force
 
 /// What "spawn" and the fork server execute in place of this program: the same build under another path, or a
 /// program that knows the targets by register_task(). `prefix` is a launcher such as wine or qemu with its
-/// arguments. An empty path is this program again.
+/// arguments. An empty path is this program again. Counts for every start() by "spawn" that begins later,
+/// here and in children that are started later; the fork server that runs is replaced at the next start() by
+/// "forkserver", and the children that it has go on. Nothing is looked for now: start() throws OSError if
+/// there is no such program. Process-wide; thread-safe. Python: `multiprocessing.set_executable`, which has
+/// no launcher.
 MULTIPROCESSING_EXPORT void set_executable(PathView path, std::vector<std::string> prefix = {});
 
 /// Lets F run in another executable that registers the same F under the same name before freeze_support().
@@ -64,7 +69,8 @@ requires(...&& std::invocable<F&>) void set_forkserver_preload(F... functions) {
   detail::set_forkserver_preload(tasks);
 }
 
-/// The package with one start method: the functions and process classes of the namespace, as members.
+/// The package with one start method: as members, what starts processes by it, and the rest of what Python's
+/// contexts have. Thread-safe. Python: `multiprocessing.context.BaseContext`.
 class MULTIPROCESSING_EXPORT Context {
  public:
   /// Empty: the default at the time of use.
@@ -147,6 +153,12 @@ class MULTIPROCESSING_EXPORT Context {
                                            PoolOptions options = {}) const {
     options.context = PoolContext(method_);
     return multiprocessing::Pool(processes, std::move(options));
+  }
+  /// The same. Python: `ProcessPoolExecutor(mp_context=…)`.
+  [[nodiscard]] multiprocessing::ProcessPoolExecutor ProcessPoolExecutor(
+      int max_workers = multiprocessing::process_cpu_count(), PoolOptions options = {}) const {
+    options.context = PoolContext(method_);
+    return multiprocessing::ProcessPoolExecutor(max_workers, std::move(options));
   }
 
   [[nodiscard]] multiprocessing::Process& current_process() const {

@@ -86,6 +86,10 @@ class ThreadPool {
   // run, and whoever waits gets CancelledError at once; one that runs goes on to its end. A time limit or
   // retries are a ValueError: a thread cannot be stopped, and does not die alone.
 
+  /// Calls `f(args...)`, with copies of them, in a thread of the pool and waits for its result. Throws what f
+  /// threw, or the initializer; ValueError (the pool is closed or terminated; options that a thread cannot
+  /// keep; a null function), AssertionError (in another process than the pool's), CancelledError
+  /// (options.stop; terminate()). Thread-safe. Python: `ThreadPool.apply`.
   template <detail::not_task_options F, class... Args>
   auto apply(F f, Args&&... args) {
     return apply_async(std::move(f), std::forward<Args>(args)...).get();
@@ -94,6 +98,8 @@ class ThreadPool {
   auto apply(TaskOptions options, F f, Args&&... args) {
     return apply_async(std::move(options), std::move(f), std::forward<Args>(args)...).get();
   }
+  /// The same without waiting: an AsyncResult, whose get() throws what f or the initializer threw and
+  /// CancelledError; the rest is thrown here. Python: `ThreadPool.apply_async`.
   template <detail::not_task_options F, class... Args>
   requires std::invocable<F&, std::decay_t<Args>...>
   auto apply_async(F f, Args&&... args) {

@@ -35,8 +35,7 @@ struct MapOptions {
 };
 
 /// Results in the order of their inputs, within the time that the call was given. What a task threw comes
-/// from begin() or
-/// ++, and ends the loop, as in Python; next() goes on behind it.
+/// from begin() or ++, and ends the loop, as in Python; next() goes on behind it.
 template <class R>
 class MapResults {
  public:
@@ -82,13 +81,15 @@ class MapResults {
 /// BrokenProcessPool is thrown when no worker can begin. Python: `concurrent.futures.ProcessPoolExecutor`.
 class ProcessPoolExecutor {
  public:
+  /// Starts the workers and throws as Pool does.
   explicit ProcessPoolExecutor(int max_workers = process_cpu_count(), PoolOptions options = {})
       : core_(detail::make_pool({.processes = max_workers,
                                  .initializer = std::move(options.initializer),
                                  .maxtasksperchild = options.maxtasksperchild,
                                  .retries = options.retries,
                                  .start_method = options.context.method(),
-                                 .executor = true})) {}
+                                 .executor = true,
+                                 .stop = std::move(options.stop)})) {}
   ProcessPoolExecutor(ProcessPoolExecutor&&) noexcept = default;
   ProcessPoolExecutor& operator=(ProcessPoolExecutor&& other) noexcept {
     if (this != &other) {

@@ -114,7 +114,9 @@ class MULTIPROCESSING_EXPORT Listener {
   /// Listens. Without an address it picks one: a unix socket in a folder of this user alone, a pipe on
   /// Windows, or, as `family` says, a free port of this machine. Throws ValueError (an address that does not
   /// suit the family, an empty key, an address that other machines reach without allow_remote or a key, a
-  /// negative backlog), OSError (in use, refused, too long, no such host).
+  /// negative backlog), OSError (in use, refused, too long, no such host). Where the address has the name of
+  /// a host this blocks while the system looks for it, and nothing gives that up: an address in numbers needs
+  /// none. Python: `multiprocessing.connection.Listener`.
   explicit Listener(Address address = {}, ListenerOptions options = {});
   Listener(Listener&&) noexcept;
   Listener& operator=(Listener&&) noexcept;

@@ -39,6 +39,10 @@ class MULTIPROCESSING_EXPORT Logger : public detail::Shareable {
   [[nodiscard]] static Logger decode(detail::Decoder&) { return {}; }
 };
 
+/// The one logger of this process, in which the library's own records are as well. Where nothing else was
+/// said it lets warnings and worse through, bare, to standard error; log_to_stderr() and set_log_sink()
+/// change that, before or after. Changes nothing, throws nothing; thread-safe. Python:
+/// `multiprocessing.get_logger`.
 [[nodiscard]] MULTIPROCESSING_EXPORT Logger get_logger();
 /// Sends records to standard error from now on, here and in children started later. Without it only
 /// warnings and worse are printed, bare. `level` other than notset also sets the level.

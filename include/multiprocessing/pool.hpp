@@ -57,6 +57,9 @@ struct PoolOptions {
   /// How often a task is run again whose worker died of it.
   unsigned retries = 0;
   PoolContext context = {};
+  /// Gives up starting the pool: its constructor throws CancelledError then, and no worker is left. Of no
+  /// meaning later, when workers are replaced.
+  StopToken stop = {};
 };
 
 /// For imap_outcomes().
@@ -79,21 +82,26 @@ concept not_task_options = !std::same_as<std::remove_cvref_t<T>, TaskOptions>;
 /// A pool of processes. Functions, arguments and results follow the rules of Process and call(): free
 /// functions, captureless lambdas, function objects that can be serialized, `mp::fn<…>`; what cannot travel
 /// does not compile; what cannot be written throws SerializationError in the caller, and the pool goes on.
-/// Connections and other handles cannot travel with a task: give them to the initializer.
+/// A Connection cannot travel with a task or its result, inside aggregates and containers neither: that does
+/// not compile, and is a SerializationError where only a class's own save() knows of it. Give it to the
+/// initializer.
 ///
 /// Movable. Thread-safe but for moving and destruction. Only the process that made it may use it: others get
 /// AssertionError. Workers are daemonic: they are among active_children(), end with the program, and may have
 /// no children of their own.
 class Pool {
  public:
-  /// Starts the workers. Throws ValueError (processes below 1), AssertionError (in a daemonic process),
-  /// OSError, RuntimeError (freeze_support() was not called).
+  /// Starts the workers, and blocks until their programs are loaded: for as long as a fork server that is
+  /// stopped does not go on, unless options.stop is set. Throws ValueError (processes below 1),
+  /// AssertionError (in a daemonic process), OSError, RuntimeError (freeze_support() was not called),
+  /// CancelledError.
   explicit Pool(int processes = process_cpu_count(), PoolOptions options = {})
       : core_(detail::make_pool({.processes = processes,
                                  .initializer = std::move(options.initializer),
                                  .maxtasksperchild = options.maxtasksperchild,
                                  .retries = options.retries,
-                                 .start_method = options.context.method()})) {}
+                                 .start_method = options.context.method(),
+                                 .stop = std::move(options.stop)})) {}
   Pool(Pool&&) noexcept = default;
   Pool& operator=(Pool&& other) noexcept {
     if (this != &other) detail::drop_pool(std::exchange(core_, std::move(other.core_)));

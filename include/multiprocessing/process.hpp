@@ -125,7 +125,7 @@ class MULTIPROCESSING_EXPORT Process {
   /// for the end.
   void stop(Duration grace, StopToken stop = {});
   /// Lets go of what the system keeps for this process; every member throws ValueError then. Throws
-  /// ValueError while it runs.
+  /// ValueError while it runs. Waits as exitcode() does.
   void close();
 
   [[nodiscard]] std::string name() const;
@@ -140,18 +140,31 @@ class MULTIPROCESSING_EXPORT Process {
   /// kill() on every system; a Windows exception is its NTSTATUS in the same 32 bits; 255 with
   /// ExitKind::unknown if somebody else took the code. A program that ends without having taken its target
   /// has its own code, and ExitKind::unknown.
+  ///
+  /// Of a child that has ended, and whose fork server is alive and has not told yet how, this waits for that
+  /// word: mostly an instant, at most 5 s from the first look at it, if the server is stopped; then the code
+  /// is 255 with ExitKind::unknown. Of one that has ended, and that a debugger holds back, 2 ms. Of all
+  /// others it does not wait.
   [[nodiscard]] std::optional<int> exitcode() const;
+  /// Waits as exitcode() does.
   [[nodiscard]] ExitKind exit_kind() const;
-  /// "exit 3", "signal 11 (SIGSEGV)", "access violation (0xC0000005)"; "not started", "running".
+  /// "exit 3", "signal 11 (SIGSEGV)", "access violation (0xC0000005)"; "not started", "running". Waits as
+  /// exitcode() does.
   [[nodiscard]] std::string exit_reason() const;
   /// What escaped from the child's run(), as ProcessRaisedException; null if nothing did, or while it runs.
+  /// Waits as exitcode() does.
   [[nodiscard]] std::exception_ptr exception() const;
   /// Ready when the process has ended, for connection::wait() and event loops. Throws ValueError before
   /// start().
   [[nodiscard]] Sentinel sentinel() const;
-  /// The key that handshakes use; a child has its parent's.
+  /// A secret that a process shares with its children, for the handshakes of Listener and Client: 32 bytes
+  /// from the system's source of random numbers, or what set_authkey() said. Of a child that was given none
+  /// of its own it is this process's. Throws OSError (no random numbers). Thread-safe.
+  /// Python: `authkey`.
   [[nodiscard]] std::vector<std::byte> authkey() const;
-  /// Throws AssertionError after start().
+  /// The key that the child shall have, and its children; of any length but none. Throws ValueError (an empty
+  /// key), AssertionError after start(), but for current_process(): that has the new key from now on, and so
+  /// have the children that it starts later. Thread-safe. Python: `authkey`.
   void set_authkey(ByteView key);
 
   /// The other ends of the child's streams. Throw ValueError unless the stream was opened with Stdio::pipe

@@ -10,8 +10,11 @@
 
 namespace multiprocessing {
 
-/// Runs `f(args...)` in a process of its own and returns its result, as call() does. If it takes longer than
-/// `limit` the process is stopped and TimeoutError thrown; nothing is left behind.
+/// Runs `f(args...)` in a process of its own and returns its result, as call() does. If that takes longer
+/// than `limit`, from here on and with the start, the process is stopped (killed after a second more) and
+/// TimeoutError thrown; nothing is left behind. Also throws what call() does: what f threw,
+/// ProcessExitedException, SerializationError, CancelledError (options.stop), OSError. Thread-safe. No
+/// counterpart in Python.
 template <class F, class... Args>
 auto run_with_timeout(CallOptions options, Duration limit, F f, Args&&... args)
     -> detail::task_result_t<F, Args...> {

@@ -19,8 +19,9 @@
 
 namespace multiprocessing {
 
-/// Something that becomes ready. Made from a Process (ready when it has ended), a Sentinel, or a native
-/// handle (readable or hung up; signalled). Copyable; does not keep alive what it was made from.
+/// Something that becomes ready. Made from a Process (ready when it has ended), a Sentinel, a Connection (a
+/// message or the end is there), a Listener (accept() would not wait), an AsyncResult (the result is there),
+/// or a native handle (readable or hung up; signalled). Copyable; does not keep alive what it was made from.
 class MULTIPROCESSING_EXPORT Waitable {
  public:
   Waitable(const Process& process) : Waitable(process.sentinel()) {}

@@ -12,8 +12,9 @@ std::shared_ptr<PoolCore> make_pool(PoolSettings settings) {
     throw ValueError("a pool needs at least one process, not " + std::to_string(settings.processes));
   if (settings.maxtasksperchild && *settings.maxtasksperchild == 0)
     throw ValueError("maxtasksperchild is at least 1");
+  const auto stop = std::exchange(settings.stop, StopToken{});
   auto pool = std::make_shared<PoolCore>(std::move(settings));
-  pool->start();
+  pool->start(stop);
   return pool;
 }
 

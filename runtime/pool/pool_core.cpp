@@ -2,6 +2,7 @@
 #include "pool/pool_core.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "support/deadline.hpp"
 #include "support/errors.hpp"
 #include "support/reactor.hpp"
+#include "support/wait.hpp"
 
 namespace multiprocessing::detail {
 namespace {
@@ -48,6 +50,19 @@ void end_pools() {
     if (pool->is_executor()) pool->join_workers(platform::Deadline::never(), {});
 }
 
+/// Of a child that was killed. Who has given up the start does not wait for a server that is stopped to tell
+/// of it, nor for ever for anything else.
+void see_end(ProcessState& process, const StopToken& stop) {
+  if (!stop.stop_requested()) {
+    process.join(platform::Deadline::never(), {});
+    return;
+  }
+  constexpr std::chrono::seconds patience(10);
+  const auto until = platform::Deadline::after(patience);
+  static_cast<void>(runtime::wait_for_handle(process.sentinel_handle(), until, {}));
+  process.advance();
+}
+
 }  // namespace
 
 PoolCore::PoolCore(PoolSettings settings) : settings_(std::move(settings)), owner_(platform::current_pid()) {
@@ -68,11 +83,11 @@ void PoolCore::check_owner() const {
   if (!owned()) throw AssertionError("the pool belongs to the process that made it, and this is not it");
 }
 
-void PoolCore::start() {
+void PoolCore::start(const StopToken& stop) {
   // Before the reactor has a thread: a forked worker shall not be the copy of a process with threads.
   std::vector<std::shared_ptr<Worker>> begun;
   try {
-    for (int i = 0; i < settings_.processes; ++i) begun.push_back(start_worker({}));
+    for (int i = 0; i < settings_.processes; ++i) begun.push_back(start_worker(stop));
     const std::scoped_lock lock(mutex_);
     while (!begun.empty()) {
       const auto worker = std::move(begun.back());
@@ -84,7 +99,7 @@ void PoolCore::start() {
     for (const auto& worker : begun) worker->process->kill_quietly();
     for (const auto& worker : begun) {
       try {
-        worker->process->join(platform::Deadline::never(), {});
+        see_end(*worker->process, stop);
       } catch (...) {
         // Its end is seen later, when the program ends at the latest.
       }

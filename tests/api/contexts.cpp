@@ -16,6 +16,7 @@ namespace mp = multiprocessing;
 
 int seven() { return 7; }
 int eight() { return 8; }
+bool was_set_by_parent = false;
 
 TEST_SUITE("api.contexts") {
   TEST_CASE("the known start methods, and the default among them") {
@@ -40,6 +41,19 @@ TEST_SUITE("api.contexts") {
     CHECK(mp::get_start_method() == "spawn");
     CHECK(mp::call([] { return mp::get_start_method(); }) == "spawn");
     mp::set_start_method(before, true);
+  }
+
+  TEST_CASE("a context's pools and executors have its method, whatever the options say") {
+    was_set_by_parent = true;
+    const auto is_copy = [] { return was_set_by_parent; };
+    for (const auto& method : mp::get_all_start_methods()) {
+      INFO("start method: ", method);
+      auto& context = mp::get_context(method);
+      const mp::PoolOptions options = {.context = "teleport"};
+      CHECK(context.Pool(1, options).apply(is_copy) == (method == "fork"));
+      CHECK(context.ProcessPoolExecutor(1, options).submit(is_copy).result() == (method == "fork"));
+    }
+    was_set_by_parent = false;
   }
 
   TEST_CASE("a context has its own method and leaves the default alone") {

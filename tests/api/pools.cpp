@@ -54,6 +54,16 @@ struct Unreadable {
   }
 };
 
+/// Nobody but its own functions knows that there is a handle in it.
+struct HiddenLine {
+  std::shared_ptr<mp::Connection> line = std::make_shared<mp::Connection>();
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(*line);
+  }
+};
+bool is_closed(const HiddenLine& hidden) { return hidden.line->closed(); }
+
 /// Its load() throws for a two.
 struct Unloadable {
   int value = 0;
@@ -380,6 +390,19 @@ TEST_SUITE("api.pools") {
     for (int i = 0; i < 3; ++i) CHECK(results.next() == i * i);
     CHECK_THROWS_AS(results.next(), std::logic_error);
     CHECK_THROWS_AS(static_cast<void>(pool.map(square, broken)), std::logic_error);
+    CHECK(pool.apply(square, 2) == 4);
+  }
+
+  TEST_CASE("a handle that only a class's own functions know of is refused when it is written") {
+    auto [ours, theirs] = mp::Pipe();
+    HiddenLine hidden;
+    *hidden.line = std::move(theirs);
+    mp::Pool pool(1);
+    CHECK_THROWS_AS(static_cast<void>(pool.apply(is_closed, hidden)), mp::SerializationError);
+    CHECK_THROWS_AS(
+        static_cast<void>(pool.apply(
+            [](int) { return HiddenLine{std::make_shared<mp::Connection>(mp::Pipe().first)}; }, 1)),
+        mp::SerializationError);
     CHECK(pool.apply(square, 2) == 4);
   }
 

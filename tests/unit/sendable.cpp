@@ -149,6 +149,16 @@ struct Shape {
 };
 struct Circle final : Shape {};
 class Handle : public Shareable {};
+class Line : public BearsHandle {};
+struct Node {
+  std::vector<Node> next;
+  std::map<int, std::optional<Line>> lines;
+};
+struct KnowsItself {
+  Line line;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
 class Vector : public std::vector<int> {};
 
 using Captureless = decltype([](int) {});
@@ -175,6 +185,16 @@ TEST_SUITE("unit.sendable") {
     CHECK(sendable<std::unique_ptr<Circle>>);
     CHECK(sendable<Handle>);
     CHECK(sendable<Captureless>);
+  }
+
+  TEST_CASE("a handle is found wherever it travels, but in what a class writes itself") {
+    CHECK(std::is_same_v<HandleWithin<Line>, Line>);
+    CHECK(std::is_same_v<HandleWithin<Node>, Line>);
+    CHECK(std::is_same_v<HandleWithin<std::variant<int, std::unique_ptr<Line>>>, Line>);
+    CHECK(std::is_same_v<HandleWithin<std::vector<std::array<std::pair<int, Line>, 2>>>, Line>);
+    CHECK(std::is_void_v<HandleWithin<Handle>>);
+    CHECK(std::is_void_v<HandleWithin<Tree>>);
+    CHECK(std::is_void_v<HandleWithin<KnowsItself>>);
   }
 
   TEST_CASE("a field of any sort may come first") {

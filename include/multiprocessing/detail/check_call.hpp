@@ -143,6 +143,56 @@ constexpr void explain_call() {
   }
 }
 
+// --- a task of a pool: with it no handle travels ---
+
+template <class T>
+inline constexpr bool bears_handle = !std::is_void_v<HandleWithin<T>>;
+template <>
+inline constexpr bool bears_handle<void> = false;
+template <class F>
+inline constexpr bool target_bears_handle = false;
+template <class F>
+requires(!is_function_pointer<F> &&
+         !is_stateless<F>) inline constexpr bool target_bears_handle<F> = bears_handle<F>;
+
+template <class R, class... P, class... Stored>
+consteval bool any_bears_handle(CallShape<R, TypeList<P...>, TypeList<Stored...>>) {
+  return bears_handle<StoredResult<R>> || (bears_handle<Stored> || ...);
+}
+template <class Place, class T>
+constexpr void refuse_handle() {
+  if constexpr (bears_handle<T>) refuse<Place, HandleWithin<T>, Reason::handle>();
+}
+template <class R, class... P, class... Stored, std::size_t... i>
+constexpr void refuse_handles(CallShape<R, TypeList<P...>, TypeList<Stored...>>, std::index_sequence<i...>) {
+  (refuse_handle<argument<i + 1>, Stored>(), ...);
+  refuse_handle<result_of_the_target, StoredResult<R>>();
+}
+
+/// True if f(args...) can be a task of a pool. Handles that only a class's own functions know of are found
+/// when they are written.
+template <class F, class Shape, class... Args>
+consteval bool task_travels() {
+  if constexpr (call_travels<true, F, Shape, Args...>()) {
+    return !target_bears_handle<F> && !any_bears_handle(Shape());
+  } else {
+    return false;
+  }
+}
+/// Does not compile, and says why.
+template <class F, class Shape, class... Args>
+constexpr void explain_task() {
+  if constexpr (!call_travels<true, F, Shape, Args...>()) {
+    explain_call<true, F, Shape, Args...>();
+  } else if constexpr (target_bears_handle<F>) {
+    refuse_handle<target_object, F>();
+  } else {
+    refuse_handles(Shape(), std::index_sequence_for<Args...>());
+  }
+}
+
+// --- a call that stays ---
+
 template <class... Args, class R, class... P, class... Stored>
 consteval bool all_work_locally(CallShape<R, TypeList<P...>, TypeList<Stored...>>) {
   return (argument_works_locally<P, Stored, Args> && ...);

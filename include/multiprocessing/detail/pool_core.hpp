@@ -64,10 +64,11 @@ struct PoolSettings {
   std::string start_method = {};  ///< empty: the one in force
   /// An executor: its workers may have children of their own, and its failures are BrokenProcessPool.
   bool executor = false;
+  StopToken stop = {};  ///< gives up the start of the first workers
 };
 
-/// Throws ValueError, OSError, AssertionError (a daemonic process), RuntimeError. Blocks while it starts the
-/// workers.
+/// Throws ValueError, OSError, AssertionError (a daemonic process), RuntimeError, CancelledError. Blocks
+/// while it starts the workers.
 [[nodiscard]] MULTIPROCESSING_EXPORT std::shared_ptr<PoolCore> make_pool(PoolSettings settings);
 [[nodiscard]] MULTIPROCESSING_EXPORT int pool_size(const PoolCore& pool) noexcept;
 MULTIPROCESSING_EXPORT void close_pool(PoolCore& pool);

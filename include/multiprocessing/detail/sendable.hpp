@@ -98,6 +98,42 @@ inline constexpr bool sendable = std::is_void_v<Offender<T>>;
 template <class T>
 concept Sendable = sendable<T>;
 
+// --- what takes a handle along ---
+
+template <class T, class... Open>
+consteval auto find_handle();
+
+template <class... Open>
+consteval auto first_handle(TypeList<>, TypeList<Open...>) {
+  return Type<void>();
+}
+template <class First, class... Rest, class... Open>
+consteval auto first_handle(TypeList<First, Rest...>, TypeList<Open...> open) {
+  using Found = decltype(find_handle<First, Open...>());
+  if constexpr (std::is_void_v<typename Found::type>) {
+    return first_handle(TypeList<Rest...>(), open);
+  } else {
+    return Found();
+  }
+}
+template <class T, class... Open>
+consteval auto find_handle() {
+  if constexpr (std::is_base_of_v<BearsHandle, T>) {
+    return Type<T>();
+  } else if constexpr ((std::is_same_v<T, Open> || ...)) {
+    return Type<void>();
+  } else if constexpr (kind_of<T> == Kind::aggregate) {
+    return first_handle(Parts<T>(), TypeList<T, Open...>());
+  } else {
+    return first_handle(Parts<T>(), TypeList<Open...>());
+  }
+}
+
+/// The type of a handle that travels inside a sendable T; void if there is none, or if only T's own functions
+/// know of it.
+template <class T>
+using HandleWithin = typename decltype(find_handle<T>())::type;
+
 // --- what to tell the user ---
 
 enum class Reason {
@@ -114,6 +150,7 @@ enum class Reason {
   not_makeable,
   captures,
   lock,
+  handle,
   other
 };
 
@@ -243,6 +280,10 @@ consteval bool give_cure() {
   if constexpr (reason == Reason::lock)
     static_assert(can_travel<Place, Member>,
                   "a lock of this process locks nobody in another; use multiprocessing::Lock");
+  if constexpr (reason == Reason::handle)
+    static_assert(can_travel<Place, Member>,
+                  "a handle does not travel with a pool's task or its result; bring it to the workers by the "
+                  "pool's initializer, or send it through a Connection");
   if constexpr (reason == Reason::other)
     static_assert(
         can_travel<Place, Member>,

@@ -8,4 +8,8 @@ namespace multiprocessing::detail {
 /// and `T share() const` if it cannot be copied.
 struct Shareable {};
 
+/// Base of those that take a handle of the system along. It travels with a start or a message; a pool's task
+/// may be run again, and a handle travels once.
+struct BearsHandle : Shareable {};
+
 }  // namespace multiprocessing::detail

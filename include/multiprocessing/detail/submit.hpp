@@ -47,7 +47,7 @@ std::shared_ptr<FutureCore> submit_task(const std::shared_ptr<PoolCore>& pool, T
                                         Args&&... args) {
   using Function = TargetType<F>;
   using Shape = ShapeFor<Function, Args...>;
-  if constexpr (call_travels<true, Function, Shape, Args...>()) {
+  if constexpr (task_travels<Function, Shape, Args...>()) {
     check_running(*pool);
     TaskList list;
     list.function = chunk_function<Function, Shape>(f);
@@ -58,7 +58,7 @@ std::shared_ptr<FutureCore> submit_task(const std::shared_ptr<PoolCore>& pool, T
     list.is_list = false;
     return submit_list(pool, std::move(list));
   } else {
-    explain_call<true, Function, Shape, Args...>();
+    explain_task<Function, Shape, Args...>();
     return nullptr;
   }
 }

@@ -27,8 +27,8 @@ namespace detail {
 template <class F, class Element>
 struct AsArgument {
   using Shape = ShapeFor<TargetType<F>, Element>;
-  static constexpr bool travels = call_travels<true, TargetType<F>, Shape, Element>();
-  static constexpr void explain() { explain_call<true, TargetType<F>, Shape, Element>(); }
+  static constexpr bool travels = task_travels<TargetType<F>, Shape, Element>();
+  static constexpr void explain() { explain_task<TargetType<F>, Shape, Element>(); }
   static void encode(Encoder& encoder, Element&& element) {
     encode_item(Shape(), encoder, std::forward<Element>(element));
   }
@@ -40,8 +40,8 @@ struct PartsAsArguments<F, Element, std::index_sequence<i...>> {
   template <std::size_t n>
   using Part = decltype(std::get<n>(std::declval<Element>()));
   using Shape = ShapeFor<TargetType<F>, Part<i>...>;
-  static constexpr bool travels = call_travels<true, TargetType<F>, Shape, Part<i>...>();
-  static constexpr void explain() { explain_call<true, TargetType<F>, Shape, Part<i>...>(); }
+  static constexpr bool travels = task_travels<TargetType<F>, Shape, Part<i>...>();
+  static constexpr void explain() { explain_task<TargetType<F>, Shape, Part<i>...>(); }
   static void encode(Encoder& encoder, [[maybe_unused]] Element&& element) {
     encode_item(Shape(), encoder, std::get<i>(std::forward<Element>(element))...);
   }

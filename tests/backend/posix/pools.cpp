@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "contract/capabilities.hpp"
@@ -68,6 +69,27 @@ class Stopped {
  private:
   pid_t pid_;
 };
+
+/// Stops the server, and tells whoever waits for it to give up, when it is written for a certain worker.
+struct StopPlan {
+  int worker = 0;
+  pid_t server = 0;
+  mp::StopSource* given_up = nullptr;
+} stop_plan;
+struct StopsServer {
+  template <class Archive>
+  void save(Archive&) const {
+    if (--stop_plan.worker != 0) return;
+    kill(stop_plan.server, SIGSTOP);
+    stop_plan.given_up->request_stop();
+  }
+  template <class Archive>
+  void load(Archive&) {}
+};
+void keep_line(StopsServer, mp::Connection line) {
+  line.send(*mp::current_process().pid());
+  line_of_worker = new mp::Connection(std::move(line));
+}
 
 /// A child of this process that reads no more until it is killed.
 void stop_and_see(pid_t child) {
@@ -185,6 +207,42 @@ TEST_SUITE("backend.pools") {
       for (int i = 0; i < 100; ++i) CHECK(pool.apply(square, i) == i * i);  // the next one is being started
       end(pool);
       CHECK(pool.join(std::chrono::seconds(60)));
+    }
+  }
+
+  TEST_CASE_FIXTURE(mp::test_support::LeakCheck,
+                    "making a pool is given up while the server that shall fork its workers is stopped") {
+    if (!mp::platform::capabilities().exact_sentinels)
+      return mp::test_support::skip("without exact sentinels a child counts as ended when its server has");
+    const auto give_up_at = [](int worker, auto make) {
+      const pid_t server = mp::get_context("forkserver").call(parent_of_child);
+      const auto before = mp::test_support::holdings();
+      auto [ours, theirs] = mp::Pipe();
+      mp::StopSource source;
+      stop_plan = {worker, server, &source};
+      CHECK_THROWS_AS(make(mp::PoolOptions{.initializer = {keep_line, StopsServer{}, theirs},
+                                           .context = "forkserver",
+                                           .stop = source.token()}),
+                      mp::CancelledError);
+      CHECK(stop_plan.worker == 0);
+      CHECK(mp::active_children().empty());
+      theirs.close();
+      CHECK(kill(server, SIGCONT) == 0);
+      const auto read_to_the_end = [&line = ours] {
+        for (;;) line.recv<int>();
+      };
+      CHECK_THROWS_AS(read_to_the_end(), mp::EOFError);  // nobody has the other end any more
+      ours.close();
+      // Those that were killed are let go of by the first look after the server has told how they ended.
+      CHECK(mp::test_support::eventually([&] {
+        return mp::active_children().empty() && mp::test_support::holdings().handles == before.handles;
+      }));
+      CHECK(mp::get_context("forkserver").call(parent_of_child) == server);
+    };
+    for (const int worker : {1, 2, 3}) {
+      INFO("given up at worker ", worker);
+      give_up_at(worker, [](mp::PoolOptions options) { mp::Pool(3, std::move(options)); });
+      give_up_at(worker, [](mp::PoolOptions options) { mp::ProcessPoolExecutor(3, std::move(options)); });
     }
   }
 

@@ -43,8 +43,8 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   PoolCore& operator=(const PoolCore&) = delete;
   ~PoolCore() override;
 
-  /// Once, before anything else.
-  void start();
+  /// Once, before anything else. Throws CancelledError.
+  void start(const StopToken& stop);
   /// Throws as check_running().
   void submit(const std::shared_ptr<runtime::PoolJob>& job);
   /// A job that was submitted has chunks again.
