@@ -13,6 +13,8 @@ if(MSVC)
   set(mp_werror /WX)
 else()
   target_compile_options(mp_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  # So that a program that links us statically with --gc-sections has what it uses alone.
+  target_compile_options(mp_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-ffunction-sections -fdata-sections>)
   set(mp_werror -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(mp_flags INTERFACE -Wno-restrict)  # takes a literal before a string for an overlap

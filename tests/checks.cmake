@@ -42,12 +42,12 @@ endif()
 
 # The library has to be installed from this build, so the whole of it is needed first.
 if(MULTIPROCESSING_INSTALL AND NOT MULTIPROCESSING_SANITIZE AND (NOT CMAKE_CROSSCOMPILING OR MINGW))
-  set(ways installed)
-  if(NOT CMAKE_CROSSCOMPILING)
-    list(APPEND ways shared)
-  endif()
-  foreach(way IN LISTS ways)
-    mp_add_check(consumer.${way} LABEL consumer TIMEOUT 900 COMMAND ${CMAKE_COMMAND}
+  foreach(way installed shared)
+    set(label consumer)
+    if(way STREQUAL "shared" AND CMAKE_CROSSCOMPILING)
+      list(APPEND label slow)  # one more build of the library
+    endif()
+    mp_add_check(consumer.${way} LABEL "${label}" TIMEOUT 1800 COMMAND ${CMAKE_COMMAND}
       -D WAY=${way}
       -D SOURCE=${PROJECT_SOURCE_DIR}
       -D BUILD=${PROJECT_BINARY_DIR}
