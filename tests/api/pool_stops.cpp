@@ -18,6 +18,10 @@ int square(int x) { return x * x; }
 /// Until its worker is stopped.
 int hang(int) { return mp::Pipe().first.recv<int>(); }
 
+mp::Connection* line = nullptr;  // of a worker
+void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); }
+void wait_until_told() { static_cast<void>(line->recv<bool>()); }
+
 mp::StopToken stopped() {
   mp::StopSource source;
   source.request_stop();
@@ -37,6 +41,23 @@ class Held {
 };
 
 TEST_SUITE("api.pool_stops") {
+  TEST_CASE("a wait for a result may be given up; nothing is lost") {
+    auto [ours, theirs] = mp::Pipe();
+    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
+    mp::StopSource stop;
+    stop.request_stop();
+    auto slow = pool.apply_async(wait_until_told);
+    CHECK_THROWS_AS(slow.get(0s), mp::TimeoutError);
+    CHECK_THROWS_AS(slow.get(mp::infinite, stop.token()), mp::CancelledError);
+    CHECK_FALSE(slow.wait(0s));
+    CHECK_THROWS_AS(static_cast<void>(slow.successful()), mp::ValueError);
+    auto results = pool.imap(square, std::vector{0, 1, 2});  // behind the slow one
+    CHECK_THROWS_AS(results.next(mp::infinite, stop.token()), mp::CancelledError);
+    ours.send(true);
+    slow.get();
+    for (int i = 0; i < 3; ++i) CHECK(results.next() == i * i);
+  }
+
   TEST_CASE("terminate: the workers are stopped although nobody waits for them") {
     mp::Pool pool(2);
     auto hanging = pool.apply_async(hang, 1);

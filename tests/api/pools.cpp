@@ -95,9 +95,6 @@ int odd_only(int x) {
 }
 mp::Connection* waits_at = nullptr;  // of a worker
 mp::Connection* tells_at = nullptr;
-mp::Connection* line = nullptr;
-void keep_line(mp::Connection end) { line = new mp::Connection(std::move(end)); }
-void wait_until_told() { static_cast<void>(line->recv<bool>()); }
 void take_both_ends(mp::Connection first, mp::Connection last) {
   waits_at = new mp::Connection(std::move(first));
   tells_at = new mp::Connection(std::move(last));
@@ -437,23 +434,6 @@ TEST_SUITE("api.pools") {
     for (const auto each : pool.map(length, inputs, 1)) CHECK(each == 300'000);
     for (const auto& each : pool.imap(large, std::vector<std::size_t>(20, 300'000)))
       CHECK(each.size() == 300'000);
-  }
-
-  TEST_CASE("a wait for a result may be given up; nothing is lost") {
-    auto [ours, theirs] = mp::Pipe();
-    mp::Pool pool(1, {.initializer = {keep_line, theirs}});
-    mp::StopSource stop;
-    stop.request_stop();
-    auto slow = pool.apply_async(wait_until_told);
-    CHECK_THROWS_AS(slow.get(0s), mp::TimeoutError);
-    CHECK_THROWS_AS(slow.get(mp::infinite, stop.token()), mp::CancelledError);
-    CHECK_FALSE(slow.wait(0s));
-    CHECK_THROWS_AS(static_cast<void>(slow.successful()), mp::ValueError);
-    auto results = pool.imap(square, numbers(3));  // behind the slow one
-    CHECK_THROWS_AS(results.next(mp::infinite, stop.token()), mp::CancelledError);
-    ours.send(true);
-    slow.get();
-    for (int i = 0; i < 3; ++i) CHECK(results.next() == i * i);
   }
 
   TEST_CASE("callbacks, at once or later, here or where they are posted") {
