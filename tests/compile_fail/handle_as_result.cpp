@@ -1,6 +1,7 @@
-// expect: a handle does not travel with a pool's task or its result; bring it to the workers by the pool's
-// initializer expect-gcc: deleted function .*cannot_travel.*result_of_the_target.*Connection expect-clang:
-// can_travel<.*result_of_the_target, .*member<multiprocessing::Connection>>
+// expect: a handle does not travel with a pool's task or its result; bring it to the workers
+// expect: by the pool's initializer, or send it through a Connection
+// expect-gcc: deleted function .*cannot_travel.*result_of_the_target.*Connection
+// expect-clang: can_travel<.*result_of_the_target, .*member<multiprocessing::Connection>>
 #include <multiprocessing/multiprocessing.hpp>
 
 #include <vector>
