@@ -1,6 +1,7 @@
 // expect: a pointer means nothing in another process; send the value, a std::unique_ptr or a std::string
-// instead expect-gcc: deleted function .*cannot_travel.*argument<2>.*int\* expect-clang:
-// can_travel<.*argument<2>, .*member<int \*>>
+// expect: instead
+// expect-gcc: deleted function .*cannot_travel.*argument<2>.*int\*
+// expect-clang: can_travel<.*argument<2>, .*member<int \*>>
 #include <multiprocessing/detail/task.hpp>
 
 void target(int, int*);

@@ -1,5 +1,6 @@
-// expect: the target takes another number of arguments; all must be given, since default arguments are no
-// part expect-clang: same_number<1, 2>
+// expect: the target takes another number of arguments; all must be given, since default arguments are
+// expect: no part
+// expect-clang: same_number<1, 2>
 #include <multiprocessing/detail/task.hpp>
 
 void target(int, int = 2) {}
