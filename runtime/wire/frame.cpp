@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint32_t magic = 0x3143504d;  // "MPC1" in the bytes' order
 constexpr std::size_t read_at_once = 64 * 1024;
-// With small bodies one write for header and body is cheaper than two.
+// Below, a copy is cheaper than to hand over two pieces.
 constexpr std::size_t joined_up_to = 8 * 1024;
 
 bool is_known(std::uint32_t kind) noexcept {
@@ -31,10 +31,7 @@ std::array<std::byte, frame_header_size> frame_header(FrameKind kind, std::uint6
 platform::Status send_frame(platform::Channel& channel, FrameKind kind, std::span<const std::byte> body,
                             platform::Deadline deadline, const platform::Wakeup* wakeup) noexcept {
   const auto header = frame_header(kind, body.size());
-  if (body.size() > joined_up_to) {
-    if (auto sent = channel.write_all(header, deadline, wakeup); !sent) return sent;
-    return channel.write_all(body, deadline, wakeup);
-  }
+  if (body.size() > joined_up_to) return channel.write_both(header, body, deadline, wakeup);
   std::array<std::byte, frame_header_size + joined_up_to> joined;
   const auto middle = std::copy(header.begin(), header.end(), joined.begin());
   const auto end = std::copy(body.begin(), body.end(), middle);
