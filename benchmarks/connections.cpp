@@ -85,6 +85,16 @@ int main(int argc, char** argv) {
   std::vector<Row> rows;
   rows.push_back(row("Pipe, 1 B there and back", 1, short_ones, Way::round_trip));
   rows.back().at_most_floor = 0.4;
+  if (const auto sleepless = bare_framed_socket_without_sleep(1, short_ones)) {
+    rows.push_back({.work = "Pipe, 1 B there and back",
+                    .ours = ours(1, short_ones, Way::round_trip),
+                    .floor = sleepless,
+                    .floor_name = "the same with a length in front, read without sleep"});
+    rows.push_back({.work = "the last floor against the one before",
+                    .ours = sleepless,
+                    .floor = bare_socket(1, short_ones, Way::round_trip),
+                    .floor_name = "blocking socket"});
+  }
   if (const auto floor = on_one_processor(bare_socket(1, short_ones, Way::round_trip))) {
     const auto framed = on_one_processor(bare_framed_socket(1, short_ones));
     const auto ours_there = on_one_processor(ours(1, short_ones, Way::round_trip));

@@ -18,6 +18,9 @@ enum class Way { round_trip, one_way };
 /// message costs whoever must not take more from a stream than is his.
 [[nodiscard]] Measure bare_framed_socket(std::size_t size, int times);
 
+/// The same, with readers that do not sleep: each asks again until something is there.
+[[nodiscard]] Measure bare_framed_socket_without_sleep(std::size_t size, int times);
+
 /// The same with this process, and the children that it starts meanwhile, on one processor. Empty where that
 /// cannot be had.
 [[nodiscard]] Measure on_one_processor(Measure measure);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -14,9 +15,13 @@
 namespace benchmarks {
 namespace {
 
-void read_all(int fd, std::span<char> buffer) {
+enum class Reader { sleeps, asks_again };
+
+void read_all(int fd, std::span<char> buffer, Reader reader = Reader::sleeps) {
+  const int flags = reader == Reader::sleeps ? 0 : MSG_DONTWAIT;
   for (std::size_t filled = 0; filled < buffer.size();) {
-    const auto count = read(fd, buffer.data() + filled, buffer.size() - filled);
+    const auto count = recv(fd, buffer.data() + filled, buffer.size() - filled, flags);
+    if (count < 0 && errno == EAGAIN) continue;
     if (count <= 0) _exit(1);
     filled += static_cast<std::size_t>(count);
   }
@@ -58,26 +63,26 @@ double ask(int fd, std::vector<char> buffer, int times, Way way) {
 }
 
 /// `buffer` begins with the length.
-void read_framed(int fd, std::vector<char>& buffer) {
+void read_framed(int fd, std::vector<char>& buffer, Reader reader) {
   std::uint32_t size = 0;
-  read_all(fd, std::span(buffer).first(sizeof size));
+  read_all(fd, std::span(buffer).first(sizeof size), reader);
   std::memcpy(&size, buffer.data(), sizeof size);
   if (size + sizeof size > buffer.size()) _exit(1);
-  read_all(fd, std::span(buffer).subspan(sizeof size, size));
+  read_all(fd, std::span(buffer).subspan(sizeof size, size), reader);
 }
 
-[[noreturn]] void answer_framed(int fd, std::vector<char> buffer, int times) {
+[[noreturn]] void answer_framed(int fd, std::vector<char> buffer, int times, Reader reader) {
   for (int i = -1; i < times; ++i) {
-    read_framed(fd, buffer);
+    read_framed(fd, buffer, reader);
     write_all(fd, buffer);
   }
   _exit(0);
 }
 
-double ask_framed(int fd, std::vector<char> buffer, int times) {
+double ask_framed(int fd, std::vector<char> buffer, int times, Reader reader) {
   const auto once = [&] {
     write_all(fd, buffer);
-    read_framed(fd, buffer);
+    read_framed(fd, buffer, reader);
   };
   once();
   return seconds_of(times, once);
@@ -101,6 +106,16 @@ double with_forked_peer(Child child, Parent parent) {
   return seconds;
 }
 
+Measure framed_socket(std::size_t size, int times, Reader reader) {
+  return [=] {
+    const auto length = static_cast<std::uint32_t>(size);
+    std::vector<char> buffer(sizeof length + size, 'x');
+    std::memcpy(buffer.data(), &length, sizeof length);
+    return with_forked_peer([&](int fd) { answer_framed(fd, buffer, times, reader); },
+                            [&](int fd) { return ask_framed(fd, buffer, times, reader); });
+  };
+}
+
 }  // namespace
 
 Measure bare_socket(std::size_t size, int times, Way way) {
@@ -111,14 +126,10 @@ Measure bare_socket(std::size_t size, int times, Way way) {
   };
 }
 
-Measure bare_framed_socket(std::size_t size, int times) {
-  return [=] {
-    const auto length = static_cast<std::uint32_t>(size);
-    std::vector<char> buffer(sizeof length + size, 'x');
-    std::memcpy(buffer.data(), &length, sizeof length);
-    return with_forked_peer([&](int fd) { answer_framed(fd, buffer, times); },
-                            [&](int fd) { return ask_framed(fd, buffer, times); });
-  };
+Measure bare_framed_socket(std::size_t size, int times) { return framed_socket(size, times, Reader::sleeps); }
+
+Measure bare_framed_socket_without_sleep(std::size_t size, int times) {
+  return framed_socket(size, times, Reader::asks_again);
 }
 
 #if defined(CPU_SET)

@@ -118,6 +118,27 @@ void PoolCore::dispatch(Deliveries& deliveries) {
   write_out();
 }
 
+// What others add meanwhile for a worker that is being written to is written by the last step, as is what
+// does not go at once. By index, since workers come and go meanwhile; a worker that is passed over is seen
+// there too.
+void PoolCore::dispatch_and_write(Deliveries& deliveries, std::unique_lock<std::mutex>& lock) {
+  if (nobody_replaces_) replace_missing();
+  hand_out(deliveries);
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    if (workers_[i]->may_write()) write_unlocked(std::shared_ptr(workers_[i]), lock);
+  write_out();
+}
+
+// Until `writing` is taken back the worker stays: take_leave() waits for that.
+void PoolCore::write_unlocked(const std::shared_ptr<Worker>& worker, std::unique_lock<std::mutex>& lock) {
+  auto write = worker->begin_write();
+  lock.unlock();
+  worker->write(write);
+  lock.lock();
+  if (!worker->end_write(write)) cannot_write(worker);
+  written_.notify_all();
+}
+
 // Every worker gets one before any gets two. One that has more than half of what it may have gets no more
 // yet: many short chunks at once cost both sides fewer calls of the system than each by itself.
 void PoolCore::hand_out(Deliveries& deliveries) {
@@ -156,13 +177,13 @@ bool PoolCore::hand_out(std::size_t level, Deliveries& deliveries) {
 void PoolCore::write_out() {
   bool all_written = true;
   for (const auto& worker : workers_) {
-    if (!worker->flush()) give_up(worker);
+    if (!worker->flush()) cannot_write(worker);
     start_clock(worker);
-    all_written = all_written && worker->out.empty();
+    all_written = all_written && (worker->out.empty() || worker->writing);
   }
   if (all_written || dispatch_later()) return;
   for (const auto& worker : workers_)
-    if (!worker->out.empty()) give_up(worker);  // nobody would ever write it
+    if (!worker->out.empty() && !worker->writing) cannot_write(worker);  // nobody would ever write it
 }
 
 bool PoolCore::dispatch_later() {
@@ -243,7 +264,7 @@ void PoolCore::retire_if_done(Worker& worker) {
   bool told = false;
   try {
     append_frame(worker.out, end);
-    told = worker.flush() && worker.out.empty();
+    told = worker.flush() && (worker.out.empty() || worker.writing);
   } catch (const std::bad_alloc&) {
     // As if it could not be written.
   }

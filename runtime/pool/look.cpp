@@ -47,14 +47,14 @@ void PoolCore::look(const std::function<bool()>& found, Duration timeout) noexce
 bool PoolCore::collect() {
   Deliveries deliveries;
   {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
+    std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return false;
     for (const auto& worker : workers_)
       if (!worker->gone && !worker->doomed && !worker->sent.empty() && !read_results(worker, deliveries))
         give_up(worker);
     // Its reader has it all, so that no input is seen: nobody else would give that worker its next chunk.
     if (!deliveries.took_frame) return false;
-    dispatch(deliveries);
+    dispatch_and_write(deliveries, lock);
   }
   deliver(deliveries);
   return true;

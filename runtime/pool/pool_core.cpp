@@ -133,7 +133,7 @@ void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
   std::shared_ptr<const TaskFailure> broken;
   Deliveries deliveries;
   {
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (phase_ != Phase::running) refuse();
     function_of(*job);  // throws where no other process could find the code; the pool is as it was then
     broken = broken_;
@@ -145,7 +145,7 @@ void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
         queue_.pop_back();
         throw;
       }
-      dispatch(deliveries);
+      dispatch_and_write(deliveries, lock);
     }
   }
   deliver(deliveries);
@@ -155,14 +155,14 @@ void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
 void PoolCore::more(const std::shared_ptr<runtime::PoolJob>& job) {
   Deliveries deliveries;
   {
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (job->over() || !open_.contains(job.get())) return;
     try {
       enqueue(job);
     } catch (const std::bad_alloc&) {
       job->starve(deliveries.starved);  // nobody would come back for its chunks
     }
-    dispatch(deliveries);
+    dispatch_and_write(deliveries, lock);
   }
   deliver(deliveries);
 }

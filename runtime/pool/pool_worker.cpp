@@ -113,23 +113,46 @@ std::function<void()> PoolWorker::when_written(std::uint64_t number) const {
   return [note = note_written, number] { note(number); };
 }
 
+bool PoolWorker::may_write() const {
+  return !out.empty() && !writing && unread <= written_at_once && !feeder->busy();
+}
+
+PoolWorker::Write PoolWorker::begin_write() noexcept {
+  writing = true;
+  in_flight.swap(out);
+  Write write{flushed, flushed};
+  if (!sent.empty()) write.last = sent.back().number;
+  if (sent.size() > 1) write.before_last = std::max(flushed, std::prev(sent.end(), 2)->number);
+  return write;
+}
+
+void PoolWorker::write(Write& write) noexcept {
+  constexpr std::chrono::seconds never_needed(1);
+  const auto deadline = platform::Deadline::after(never_needed);
+  write.done = channel->write_all(in_flight, deadline, nullptr, &write.begun).has_value();
+}
+
+bool PoolWorker::end_write(const Write& write) noexcept {
+  writing = false;
+  in_flight.clear();
+  if (write.done) written = std::max(written, write.last);
+  // Of all but the last it is not known, where it failed, whether the worker has them.
+  if (write.done)
+    flushed = std::max(flushed, write.last);
+  else if (write.begun)
+    flushed = std::max(flushed, write.before_last);
+  return write.done;
+}
+
 bool PoolWorker::flush() noexcept try {
-  if (out.empty()) return true;
-  const auto last = sent.empty() ? flushed : sent.back().number;
-  if (unread <= written_at_once && !feeder->busy()) {
-    constexpr std::chrono::seconds never_needed(1);
-    bool begun = false;
-    const auto all = channel->write_all(out, platform::Deadline::after(never_needed), nullptr, &begun);
-    out.clear();
-    if (!all) {
-      // Of all but the last it is not known whether the worker has them.
-      if (begun && sent.size() > 1) flushed = std::max(flushed, std::prev(sent.end(), 2)->number);
-      return false;
-    }
-    flushed = written = last;
-  } else if (feeder->push(out, when_written(last))) {
-    flushed = last;
+  if (out.empty() || writing) return true;
+  if (may_write()) {
+    auto at_once = begin_write();
+    write(at_once);
+    return end_write(at_once);
   }
+  const auto last = sent.empty() ? flushed : sent.back().number;
+  if (feeder->push(out, when_written(last))) flushed = last;
   return true;
 } catch (const std::bad_alloc&) {
   return true;

@@ -238,6 +238,13 @@ void PoolCore::give_up(const std::shared_ptr<Worker>& worker) {
   doom(worker);
 }
 
+// One that was to be told that no more tasks come would never know.
+void PoolCore::cannot_write(const std::shared_ptr<Worker>& worker) {
+  if (worker->gone) return;
+  if (worker->retiring) worker->process->kill_quietly();
+  give_up(worker);
+}
+
 void PoolCore::on_timer(const std::shared_ptr<Worker>& worker, platform::Deadline set_for) try {
   Deliveries deliveries;
   time_over(worker, set_for, deliveries);
@@ -281,7 +288,7 @@ void PoolCore::on_written(const std::shared_ptr<Worker>& worker, std::uint64_t n
 // Most likely it has ended. But where the system was out of something it would wait for the rest for ever.
 void PoolCore::on_write_failed(const std::shared_ptr<Worker>& worker) {
   const std::scoped_lock lock(mutex_);
-  give_up(worker);
+  cannot_write(worker);
 }
 
 bool PoolCore::on_input(const std::shared_ptr<Worker>& worker) try {
@@ -315,11 +322,13 @@ bool PoolCore::on_ended(const std::shared_ptr<Worker>& worker) try {
 }
 
 PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deliveries& deliveries) {
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (worker->gone) return Leave::taken;
   while (read_results(worker, deliveries) && more_to_read(*worker))
     if (!take_frame(worker, deliveries)) break;
   if (!has_surely_ended(*worker)) return Leave::not_yet;
+  // Until then it is not known what went out to it. Nobody else takes the leave of a worker meanwhile.
+  written_.wait(lock, [&] { return !worker->writing; });
   worker->gone = true;
   std::erase(workers_, worker);
   if (!worker->ready && (!worker->doomed || worker->lost)) {

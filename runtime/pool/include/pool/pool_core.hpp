@@ -114,10 +114,14 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   // Assignment; the mutex is held.
   void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
   void dispatch(Deliveries& deliveries);
+  /// The last step with the mutex: it is given back while something is written, so that who has the answer
+  /// to it, and was woken by it, does not sleep again for the mutex.
+  void dispatch_and_write(Deliveries& deliveries, std::unique_lock<std::mutex>& lock);
   void hand_out(Deliveries& deliveries);
   /// The chunks that every worker may have one more of: whether any may have more than `level`.
   bool hand_out(std::size_t level, Deliveries& deliveries);
   void write_out();
+  void write_unlocked(const std::shared_ptr<Worker>& worker, std::unique_lock<std::mutex>& lock);
   [[nodiscard]] bool dispatch_later();  ///< false: there is no timer to be had
   void dispatch_now_that_it_is_later();
   /// The next chunk; of `only`, if that is not null. Throws std::bad_alloc: of the first in the queue.
@@ -159,6 +163,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   void break_without_memory() noexcept;
   void doom(const std::shared_ptr<Worker>& worker);
   void give_up(const std::shared_ptr<Worker>& worker);
+  void cannot_write(const std::shared_ptr<Worker>& worker);
   bool on_input(const std::shared_ptr<Worker>& worker);
   void on_written(const std::shared_ptr<Worker>& worker, std::uint64_t number);
   void on_write_failed(const std::shared_ptr<Worker>& worker);
@@ -210,6 +215,7 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   const int owner_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable written_;  ///< a write without the mutex is over
   Phase phase_ = Phase::running;
   std::atomic<bool> looking_{false};  ///< somebody looks, and has attention_
   runtime::Attention attention_;

@@ -81,8 +81,10 @@ struct PoolWorker {
   std::uint64_t written = 0;  ///< the last one of which the pool knows that all of it is in the channel
   std::vector<bool> knows;    ///< functions by number
   TaskFrameReader reader;
-  std::vector<std::byte> out;  ///< to be written
-  std::size_t unread = 0;      ///< bytes that it may not have read yet
+  std::vector<std::byte> out;        ///< to be written
+  std::vector<std::byte> in_flight;  ///< being written, by whoever has set `writing`
+  bool writing = false;              ///< it may be without the pool's mutex: nobody else writes meanwhile
+  std::size_t unread = 0;            ///< bytes that it may not have read yet
   std::shared_ptr<Feeder> feeder;
   std::function<void(std::uint64_t)>
       note_written;              ///< called by the feeder's thread, of one with a time limit
@@ -101,9 +103,22 @@ struct PoolWorker {
     constexpr double ahead = 100;  // microseconds
     return pace >= ahead ? 1 : 1 + static_cast<std::size_t>(std::min(63.0, ahead / std::max(pace, 0.1)));
   }
-  /// Writes what is in `out` without waiting for the worker; what cannot be written now stays there. False:
-  /// the channel is broken.
+  /// Writes what is in `out` without waiting for the worker; what cannot be written now stays there, and so
+  /// it does while it is being written to: who does that comes back for it. False: the channel is broken.
   bool flush() noexcept;
+
+  /// The same in three steps, the middle one without the mutex, for as much as the channel takes at once.
+  struct Write {
+    std::uint64_t last;  ///< the assignments that it ends with
+    std::uint64_t before_last;
+    bool begun = false;
+    bool done = false;
+  };
+  [[nodiscard]] bool may_write() const;
+  [[nodiscard]] Write begin_write() noexcept;
+  void write(Write& write) noexcept;
+  /// False: the channel is broken.
+  [[nodiscard]] bool end_write(const Write& write) noexcept;
 
  private:
   [[nodiscard]] std::function<void()> when_written(std::uint64_t number) const;
