@@ -54,7 +54,8 @@ function(mp_precompile target)
 endfunction()
 
 # Compiles the sources of a target a few at a time, in the presets whose time matters and where another one shows that
-# each file stands alone: dev for all that runs on Linux, musl for libc++, and the platform's own files on every system.
+# each file stands alone: dev for all that runs on Linux, musl for libc++, and the platform's own files on every system,
+# where it is enough that one of the two platform libraries shows it.
 function(mp_unite target part)
   if(part IN_LIST MULTIPROCESSING_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)

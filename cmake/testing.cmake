@@ -145,6 +145,22 @@ function(mp_apply_variant target variant)
   endif()
 endfunction()
 
+# Programs that include the public headers share them compiled, where their flags are the same.
+function(mp_share_public_headers program file variant libraries)
+  file(STRINGS "${file}" includes REGEX "^#include <multiprocessing/multiprocessing[.]hpp>" LIMIT_COUNT 1)
+  if(NOT includes OR NOT MULTIPROCESSING_PRECOMPILE OR variant MATCHES "^(no-pie|lto|icf)$")
+    return()
+  endif()
+  string(MD5 key "${libraries}")
+  get_property(owner GLOBAL PROPERTY mp_public_headers_of_${key})
+  if(owner)
+    target_precompile_headers(${program} REUSE_FROM ${owner})
+  else()
+    target_precompile_headers(${program} PRIVATE <multiprocessing/multiprocessing.hpp>)
+    set_property(GLOBAL PROPERTY mp_public_headers_of_${key} ${program})
+  endif()
+endfunction()
+
 # Everything in <folder>/programs and <folder>/libraries. Libraries (lib<stem>.so, <stem>.dll) are built
 # first and lie beside the programs; a program links the library of its own stem, if there is one, and
 # opens others by itself. They are built with the folder's binary, unless APART says otherwise.
@@ -190,6 +206,7 @@ function(mp_add_test_programs folder)
       set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}"
         BUILD_RPATH "$ORIGIN")
       mp_apply_variant(${program} "${variant}")
+      mp_share_public_headers(${program} "${file}" "${variant}" "${arg_LIBRARIES}")
       if(TARGET test_${arg_LABEL} AND NOT arg_APART)  # whose cases may start them
         add_dependencies(test_${arg_LABEL} ${program})
       endif()
