@@ -14,8 +14,6 @@
 namespace multiprocessing::platform::win32 {
 namespace {
 
-constexpr DWORD buffer_size = 64 * 1024;
-
 /// A security descriptor that grants everything to the user this process runs as, and nothing to others.
 class OnlyThisUser {
  public:
@@ -114,7 +112,7 @@ Result<PipeEnds> make_pipe(const PipeShape& shape) {
   name->insert(0, L"\\\\.\\pipe\\multiprocessing-");
   const DWORD opening = shape.server_access | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE;
   const HANDLE server = CreateNamedPipeW(name->c_str(), opening, PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS,
-                                         1, buffer_size, buffer_size, 0, &*security);
+                                         1, pipe_buffer_size, pipe_buffer_size, 0, &*security);
   if (raw(server) == no_handle) return last_error("CreateNamedPipeW");
   PipeEnds ends;
   ends.server.reset(raw(server));

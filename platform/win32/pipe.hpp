@@ -6,6 +6,9 @@
 
 namespace multiprocessing::platform::win32 {
 
+/// Of each direction: what an end takes in although nobody reads at the other.
+constexpr DWORD pipe_buffer_size = 64 * 1024;
+
 /// Who may do what with which end. The server's end is always overlapped.
 struct PipeShape {
   DWORD server_access = PIPE_ACCESS_DUPLEX;

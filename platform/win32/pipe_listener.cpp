@@ -15,7 +15,6 @@
 namespace multiprocessing::platform::win32 {
 namespace {
 
-constexpr DWORD buffer_size = 64 * 1024;
 constexpr std::size_t longest_name = 256;
 // Nothing that can be waited for together with a wakeup tells when a pipe is not busy any more.
 constexpr std::chrono::milliseconds between_tries{5};
@@ -44,7 +43,7 @@ class PipeListener final : public Listener::State {
     const DWORD flags =
         PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
     const HANDLE made = CreateNamedPipeW(name_.c_str(), flags, PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS,
-                                         PIPE_UNLIMITED_INSTANCES, buffer_size, buffer_size, 0, &*security);
+                                         PIPE_UNLIMITED_INSTANCES, pipe_buffer_size, pipe_buffer_size, 0, &*security);
     if (raw(made) == no_handle) {
       Error failure = last_error("CreateNamedPipeW");
       if (first && (failure.native == ERROR_ACCESS_DENIED || failure.native == ERROR_PIPE_BUSY))
