@@ -42,8 +42,9 @@ class PipeListener final : public Listener::State {
     if (!security) return security.error();
     const DWORD flags =
         PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
-    const HANDLE made = CreateNamedPipeW(name_.c_str(), flags, PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS,
-                                         PIPE_UNLIMITED_INSTANCES, pipe_buffer_size, pipe_buffer_size, 0, &*security);
+    const HANDLE made =
+        CreateNamedPipeW(name_.c_str(), flags, PIPE_TYPE_BYTE | PIPE_REJECT_REMOTE_CLIENTS,
+                         PIPE_UNLIMITED_INSTANCES, pipe_buffer_size, pipe_buffer_size, 0, &*security);
     if (raw(made) == no_handle) {
       Error failure = last_error("CreateNamedPipeW");
       if (first && (failure.native == ERROR_ACCESS_DENIED || failure.native == ERROR_PIPE_BUSY))
