@@ -85,11 +85,15 @@ class PipeState final : public Channel::State {
     return wait_for_event(readable_, deadline, wakeup);
   }
 
-  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup) noexcept override {
+  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup,
+               bool& begun) noexcept override {
     OVERLAPPED operation = {};
     operation.hEvent = unported(write_done_);
-    if (!WriteFile(native(pipe_), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, &operation)) {
+    if (WriteFile(native(pipe_), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, &operation)) {
+      begun = true;
+    } else {
       if (GetLastError() != ERROR_IO_PENDING) return last_error("WriteFile");
+      begun = true;
       if (const auto waited = wait_for_event(write_done_, deadline, wakeup); !waited) {
         if (!cancel_write(operation)) return waited.error();
       }
@@ -271,12 +275,13 @@ Status Channel::write_both(std::span<const std::byte> head, std::span<const std:
                            Deadline deadline, const Wakeup* wakeup, bool* begun) noexcept {
   if (const auto fault = fault_point(Call::channel_write)) return *fault;
   if (!state_) return mistake("Channel::write_both");
-  if (begun != nullptr) *begun = true;
+  bool nobody_asks = false;
+  bool& has_begun = begun != nullptr ? *begun : nobody_asks;
   const bool breaks = fault_break(head, body);
   for (auto bytes = head; !bytes.empty() || !body.empty();) {
     if (bytes.empty()) bytes = std::exchange(body, {});
     const auto size = fault_cut(Call::channel_write, std::min(bytes.size(), longest_write));
-    if (auto status = state_->write(bytes.first(size), deadline, wakeup); !status) return status;
+    if (auto status = state_->write(bytes.first(size), deadline, wakeup, has_begun); !status) return status;
     bytes = bytes.subspan(size);
   }
   if (breaks) return Error{Condition::broken, ERROR_BROKEN_PIPE, "WriteFile"};

@@ -23,9 +23,10 @@ class Channel::State {
   virtual Result<std::size_t> read_now(std::span<std::byte> buffer) noexcept = 0;
   /// Until read_now() may have something. Errors: timed_out, cancelled.
   virtual Status wait_readable(Deadline deadline, const Wakeup* wakeup) noexcept = 0;
-  /// Writes all of it, or fails; how much went out of what is then given up the system does not tell.
-  virtual Status write(std::span<const std::byte> bytes, Deadline deadline,
-                       const Wakeup* wakeup) noexcept = 0;
+  /// Writes all of it, or fails; how much went out of what is then given up the system does not tell. `begun`
+  /// is set unless it is known that nothing did.
+  virtual Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup,
+                       bool& begun) noexcept = 0;
 };
 
 namespace win32 {

@@ -56,7 +56,9 @@ class SocketState final : public Channel::State {
     return wait_for_event(readable_, deadline, wakeup);
   }
 
-  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup) noexcept override {
+  Status write(std::span<const std::byte> bytes, Deadline deadline, const Wakeup* wakeup,
+               bool& begun) noexcept override {
+    begun = true;
     while (!bytes.empty()) {
       const auto written = write_some(bytes, deadline, wakeup);
       if (!written) return written.error();

@@ -118,9 +118,8 @@ void PoolCore::dispatch(Deliveries& deliveries) {
   write_out();
 }
 
-// What others add meanwhile for a worker that is being written to is written by the last step, as is what
-// does not go at once. By index, since workers come and go meanwhile; a worker that is passed over is seen
-// there too.
+// By index, since workers come and go meanwhile; one that is passed over is seen by write_out(), as is what
+// does not go at once.
 void PoolCore::dispatch_and_write(Deliveries& deliveries, std::unique_lock<std::mutex>& lock) {
   if (nobody_replaces_) replace_missing();
   hand_out(deliveries);
@@ -135,7 +134,9 @@ void PoolCore::write_unlocked(const std::shared_ptr<Worker>& worker, std::unique
   lock.unlock();
   worker->write(write);
   lock.lock();
-  if (!worker->end_write(write)) cannot_write(worker);
+  // With what others have left for it meanwhile.
+  if (!worker->end_write(write) || !worker->flush()) cannot_write(worker);
+  start_clock(worker);
   written_.notify_all();
 }
 

@@ -22,11 +22,10 @@ struct TurnEnd {
 }  // namespace
 
 void PoolCore::look(const std::function<bool()>& found, Duration timeout) noexcept try {
-  if (!owned() || !platform::may_look()) return;
   if (looking_.exchange(true, std::memory_order_acquire)) return;  // one is enough: he takes all results
   const TurnEnd end{looking_};
   auto look = attention_.next();
-  if (look.at_most <= look.at_most.zero()) return;
+  if (look.at_most <= look.at_most.zero() || !owned() || !platform::may_look()) return;
   const auto until = std::min(runtime::deadline_after(timeout), platform::Deadline::after(look.at_most));
   look.outcome = platform::Look::Outcome::in_vain;
   bool over = false;

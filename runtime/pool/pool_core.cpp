@@ -129,7 +129,7 @@ void PoolCore::check_running() const {
 }
 
 void PoolCore::submit(const std::shared_ptr<runtime::PoolJob>& job) {
-  check_running();
+  check_owner();
   std::shared_ptr<const TaskFailure> broken;
   Deliveries deliveries;
   {

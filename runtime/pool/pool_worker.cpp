@@ -135,13 +135,15 @@ void PoolWorker::write(Write& write) noexcept {
 bool PoolWorker::end_write(const Write& write) noexcept {
   writing = false;
   in_flight.clear();
-  if (write.done) written = std::max(written, write.last);
-  // Of all but the last it is not known, where it failed, whether the worker has them.
-  if (write.done)
+  if (write.done) {
     flushed = std::max(flushed, write.last);
-  else if (write.begun)
-    flushed = std::max(flushed, write.before_last);
-  return write.done;
+    written = std::max(written, write.last);
+    return true;
+  }
+  // Of all but the last it is not known whether the worker has them; what came behind them never goes out.
+  if (write.begun) flushed = std::max(flushed, write.before_last);
+  out.clear();
+  return false;
 }
 
 bool PoolWorker::flush() noexcept try {

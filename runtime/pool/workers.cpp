@@ -327,7 +327,9 @@ PoolCore::Leave PoolCore::take_leave(const std::shared_ptr<Worker>& worker, Deli
   while (read_results(worker, deliveries) && more_to_read(*worker))
     if (!take_frame(worker, deliveries)) break;
   if (!has_surely_ended(*worker)) return Leave::not_yet;
-  // Until then it is not known what went out to it. Nobody else takes the leave of a worker meanwhile.
+  // Until then it is not known what went out to it, and the writer uses what let_go() takes away. Nobody else
+  // takes the leave of a worker meanwhile, and nothing more is given to it.
+  if (!worker->doomed) worker->doomed = worker->lost = true;
   written_.wait(lock, [&] { return !worker->writing; });
   worker->gone = true;
   std::erase(workers_, worker);

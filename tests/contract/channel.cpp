@@ -252,6 +252,14 @@ TEST_SUITE("contract.channel") {
       CHECK(outcome(left.write_all(pattern(10, 1), patience())) == Condition::broken);
   }
 
+  TEST_CASE_FIXTURE(LeakCheck, "of a write to a peer that is gone nothing went out, and that is known") {
+    auto [left, right] = must(channel_pair());
+    right.close();
+    bool begun = false;
+    CHECK(outcome(left.write_all(pattern(10, 1), patience(), nullptr, &begun)) == Condition::broken);
+    CHECK_FALSE(begun);
+  }
+
   TEST_CASE_FIXTURE(LeakCheck, "a write that waits is broken when the peer closes") {
     auto [left, right] = must(channel_pair());
     const std::vector<std::byte> bytes(more_than_fits);

@@ -114,8 +114,8 @@ class PoolCore : public ResultSource, public std::enable_shared_from_this<PoolCo
   // Assignment; the mutex is held.
   void enqueue(const std::shared_ptr<runtime::PoolJob>& job);
   void dispatch(Deliveries& deliveries);
-  /// The last step with the mutex: it is given back while something is written, so that who has the answer
-  /// to it, and was woken by it, does not sleep again for the mutex.
+  /// What the caller does last under the mutex. It is given back while something is written, so that who has
+  /// the answer to it, and was woken by it, does not sleep again for the mutex.
   void dispatch_and_write(Deliveries& deliveries, std::unique_lock<std::mutex>& lock);
   void hand_out(Deliveries& deliveries);
   /// The chunks that every worker may have one more of: whether any may have more than `level`.

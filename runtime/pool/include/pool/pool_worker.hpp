@@ -59,7 +59,8 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
   std::shared_ptr<State> state_;
 };
 
-/// All members are guarded by the pool's mutex.
+/// All members are guarded by the pool's mutex; `in_flight`, and writing to the channel, belong to who has
+/// set `writing`.
 struct PoolWorker {
   /// What a channel takes in although its reader is asleep, on every system: the platform layer sees to it.
   static constexpr std::size_t written_at_once = std::size_t{32} * 1024;
@@ -77,7 +78,7 @@ struct PoolWorker {
   Assignments sent;           ///< the first is being run
   std::size_t assigned = 0;   ///< chunks in all
   bool takes_more = false;    ///< of hand_out(), while it goes round
-  std::uint64_t flushed = 0;  ///< the last assignment that is written to it, or was given to its feeder
+  std::uint64_t flushed = 0;  ///< the last assignment that was written to it, or given to its feeder
   std::uint64_t written = 0;  ///< the last one of which the pool knows that all of it is in the channel
   std::vector<bool> knows;    ///< functions by number
   TaskFrameReader reader;
@@ -109,7 +110,7 @@ struct PoolWorker {
 
   /// The same in three steps, the middle one without the mutex, for as much as the channel takes at once.
   struct Write {
-    std::uint64_t last;  ///< the assignments that it ends with
+    std::uint64_t last;  ///< number of its last assignment
     std::uint64_t before_last;
     bool begun = false;
     bool done = false;
