@@ -10,7 +10,7 @@ foreach(file IN LISTS fuzz_targets)
   get_filename_component(stem "${file}" NAME_WE)
   add_executable(fuzz_${stem} "${file}")
   list(APPEND fuzz_programs fuzz_${stem})
-  target_link_libraries(fuzz_${stem} PRIVATE mp_flags ${support} ${runtime_headers} mp_pool_headers mp_contract mp_boost mp_fmt
+  target_link_libraries(fuzz_${stem} PRIVATE mp_flags ${support} ${runtime_headers} mp_contract mp_boost mp_fmt
     multiprocessing::multiprocessing)
   set_target_properties(fuzz_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${mp_test_output}")
   set(fuzz_arguments "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${stem}")
