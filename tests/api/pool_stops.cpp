@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -73,13 +74,12 @@ TEST_SUITE("api.pool_stops") {
   TEST_CASE("terminate of threads") {
     mp::ThreadPool pool(1);
     Held held;
-    std::atomic<bool> begun = false;
+    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
     auto busy = pool.apply_async([&] {
-      begun = true;
-      begun.notify_all();
+      begun.set_value();
       held.wait();
     });
-    begun.wait(false);
+    begun.get_future().wait();
     CHECK_THROWS_AS(pool.terminate(stopped()), mp::CancelledError);
     held.release();
     pool.terminate();
@@ -115,18 +115,17 @@ TEST_SUITE("api.pool_stops") {
     Held held;
     mp::StopSource stop;
     const mp::TaskOptions options{.stop = stop.token()};
-    std::atomic<bool> begun = false;
+    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
     std::atomic<int> runs = 0;
     auto busy = pool.apply_async(options, [&] {
-      begun = true;
-      begun.notify_all();
+      begun.set_value();
       held.wait();
     });
     auto list = pool.map_async(
         options, [&](int) { return ++runs; }, std::vector{1, 2, 3});
     auto pairs = pool.starmap_async(
         options, [&](int, int) { return ++runs; }, std::vector<std::pair<int, int>>{{1, 2}});
-    begun.wait(false);
+    begun.get_future().wait();
     stop.request_stop();
     CHECK_THROWS_AS(busy.get(), mp::CancelledError);
     CHECK_THROWS_AS(list.get(), mp::CancelledError);
