@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <future>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -158,11 +159,10 @@ TEST_SUITE("api.callbacks") {
   TEST_CASE("join() waits for callbacks of its own pool's results, and for no others") {
     mp::StopSource release;
     mp::ThreadPool blocked(1);
-    std::atomic<bool> begun = false;
-    auto result = blocked.apply_async([&] { begun.wait(false); });
+    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
+    auto result = blocked.apply_async([&] { begun.get_future().wait(); });
     result.on_success([&] { until(release.token()); });
-    begun = true;
-    begun.notify_all();
+    begun.set_value();
     result.get();
     mp::Pool pool(1);
     CHECK(pool.apply(square, 4) == 16);
@@ -180,13 +180,12 @@ TEST_SUITE("api.callbacks") {
   TEST_CASE("who does not want to wait for callbacks does not have to") {
     mp::ThreadPool threads(1);
     mp::StopSource release;
-    std::atomic<bool> begun = false;
+    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
     auto result = threads.apply_async(square, 3);
     result.get();
-    auto late = threads.apply_async([&] { begun.wait(false); });
+    auto late = threads.apply_async([&] { begun.get_future().wait(); });
     late.on_success([&] { until(release.token()); });
-    begun = true;
-    begun.notify_all();
+    begun.set_value();
     late.get();
     threads.close();
     CHECK_FALSE(threads.join(20ms));
