@@ -159,7 +159,7 @@ TEST_SUITE("api.callbacks") {
   TEST_CASE("join() waits for callbacks of its own pool's results, and for no others") {
     mp::StopSource release;
     mp::ThreadPool blocked(1);
-    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
+    std::promise<void> begun;  // no atomic: under wine its notification got lost
     auto result = blocked.apply_async([&] { begun.get_future().wait(); });
     result.on_success([&] { until(release.token()); });
     begun.set_value();
@@ -180,7 +180,7 @@ TEST_SUITE("api.callbacks") {
   TEST_CASE("who does not want to wait for callbacks does not have to") {
     mp::ThreadPool threads(1);
     mp::StopSource release;
-    std::promise<void> begun;  // on Windows libstdc++ 12 loses notifications of an atomic
+    std::promise<void> begun;  // no atomic: under wine its notification got lost
     auto result = threads.apply_async(square, 3);
     result.get();
     auto late = threads.apply_async([&] { begun.get_future().wait(); });
